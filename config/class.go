@@ -1,0 +1,115 @@
+package config
+
+import (
+	"time"
+
+	"swab/scrub"
+)
+
+// EraseMode says when a shipped range is overwritten.
+type EraseMode string
+
+// EraseLive overwrites ranges of growing files; EraseRotated waits until the
+// file is finished, though never past the limit; EraseOff only ships, and then
+// the limit is not held.
+const (
+	EraseLive    EraseMode = "live"
+	EraseRotated EraseMode = "rotated"
+	EraseOff     EraseMode = "off"
+)
+
+// Fill says what stands where raw bytes were.
+type Fill string
+
+// FillZero leaves zeros and a hole; FillBlank leaves spaces and keeps the
+// newlines, for readers that stop at a NUL.
+const (
+	FillZero  Fill = "zero"
+	FillBlank Fill = "blank"
+)
+
+// OnLimit says what becomes of bytes that reach the limit unshipped.
+type OnLimit string
+
+// OnLimitSeal seals them into the spool and then erases them; OnLimitExpire
+// erases them unsealed, which is a loss that the ledger records.
+const (
+	OnLimitSeal   OnLimit = "seal"
+	OnLimitExpire OnLimit = "expire"
+)
+
+// Class is one row of the retention table, or what flags made of it.
+type Class struct {
+	Name string
+	Like string // the preset that a class of the operator's own started from
+
+	// RawLimit is the age past which no raw byte stays on the host.
+	RawLimit time.Duration
+	// EraseAfter is how long shipped bytes stay readable where they lie, from
+	// their shipping on. EraseAtLimit replaces it: they stay until RawLimit.
+	EraseAfter   time.Duration
+	EraseAtLimit bool
+	// Erase is the class's own choice or --erase. A Log carries what holds for
+	// its files, see Log.Erase.
+	Erase EraseMode
+	Fill  Fill
+
+	Scrub  scrub.Policy
+	Redact []string // names of field presets that the policy wants blanked
+
+	Keep    time.Duration // in the store; 0 for as long as the operator says
+	OnLimit OnLimit
+	Opaque  bool // whole closed files of bytes that are no lines
+}
+
+const (
+	day = 24 * time.Hour
+	// Never shorter than the years of the policy, so leap days count.
+	threeYears = (3*365 + 1) * day
+	sixYears   = (6*365 + 2) * day
+)
+
+// Presets returns the retention table, one row a class, sorted by name. The
+// caller owns what it gets.
+func Presets() []Class {
+	rows := []Class{
+		{Name: "admin", Scrub: scrub.Policy{Mode: scrub.Keep}, Redact: []string{"secrets"}},
+		{Name: "api", Scrub: scrub.Policy{Mode: scrub.Truncate}, Redact: []string{"secrets"}},
+		{Name: "audit", Scrub: scrub.Policy{Mode: scrub.Truncate}, Redact: []string{"secrets"}, Keep: threeYears},
+		{Name: "dashboard", Scrub: scrub.Policy{Mode: scrub.Keep}, Redact: []string{"secrets"}},
+		{Name: "media", Scrub: scrub.Policy{Mode: scrub.Truncate}, Redact: []string{"secrets"}},
+		{Name: "messaging", Scrub: scrub.Policy{Mode: scrub.Truncate}, Redact: []string{"secrets"}},
+		{Name: "recording", Scrub: scrub.Policy{Mode: scrub.Keep}, RawLimit: 2 * time.Hour, Keep: 72 * time.Hour, Opaque: true},
+		{Name: "request", Scrub: scrub.Policy{Mode: scrub.Keep}, Redact: []string{"secrets"}, Keep: sixYears},
+		{Name: "server", Scrub: scrub.Policy{Mode: scrub.Truncate}, EraseAtLimit: true},
+		{Name: "web", Scrub: scrub.Policy{Mode: scrub.Truncate}, EraseAtLimit: true, Redact: []string{"cookies", "secrets"}},
+	}
+	for i := range rows {
+		row := &rows[i]
+		if row.RawLimit == 0 {
+			row.RawLimit = PolicyRawLimit
+		}
+		row.Scrub.IPv4Prefix, row.Scrub.IPv6Prefix = scrub.DefaultIPv4Prefix, scrub.DefaultIPv6Prefix
+		row.Scrub.MaskText = scrub.DefaultMaskText
+		row.Erase, row.Fill, row.OnLimit = EraseLive, FillZero, OnLimitSeal
+	}
+	return rows
+}
+
+// preset finds a row of the table.
+func preset(name string) (Class, bool) {
+	for _, row := range Presets() {
+		if row.Name == name {
+			return row, true
+		}
+	}
+	return Class{}, false
+}
+
+func presetNames() []string {
+	var names []string
+	for _, row := range Presets() {
+		names = append(names, row.Name)
+	}
+	return names
+}
