@@ -1,0 +1,363 @@
+package ledger
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// Kind names what an event says.
+type Kind string
+
+// The kinds of events; each has one struct below that carries its content.
+const (
+	KindStart    Kind = "start"
+	KindPolicy   Kind = "policy"
+	KindSnapshot Kind = "snapshot"
+	KindOpen     Kind = "open"
+	KindSeen     Kind = "seen"
+	KindSeal     Kind = "seal"
+	KindShip     Kind = "ship"
+	KindErase    Kind = "erase"
+	KindErased   Kind = "erased"
+	KindExpire   Kind = "expire"
+	KindLost     Kind = "lost"
+	KindClose    Kind = "close"
+	KindRefused  Kind = "refused"
+	KindKey      Kind = "key"
+	KindCut      Kind = "cut"
+	KindStop     Kind = "stop"
+)
+
+// Event is one line of the ledger. Exactly one of the pointers is set.
+type Event struct {
+	// N counts events from 1, without a gap, over all segments.
+	N uint64 `json:"n"`
+	// Group counts appends: the events of one group reached the disk with one
+	// fsync, and a group begins only after the one before it was synced.
+	Group uint64 `json:"g"`
+	// End marks the last event of its group.
+	End bool `json:"end,omitempty"`
+	// At is swab's time (never earlier than the event before), UTC, in ms.
+	At time.Time `json:"at"`
+	// Kind repeats which pointer is set, for grep.
+	Kind Kind `json:"ev"`
+
+	Start    *Start     `json:"start,omitempty"`
+	Policy   *Policy    `json:"policy,omitempty"`
+	Snapshot *Snapshot  `json:"snapshot,omitempty"`
+	Open     *FileOpen  `json:"open,omitempty"`
+	Seen     *Seen      `json:"seen,omitempty"`
+	Seal     *Seal      `json:"seal,omitempty"`
+	Ship     *Ship      `json:"ship,omitempty"`
+	Erase    *Erase     `json:"erase,omitempty"`
+	Erased   *Erased    `json:"erased,omitempty"`
+	Expire   *Expire    `json:"expire,omitempty"`
+	Lost     *Lost      `json:"lost,omitempty"`
+	Close    *FileClose `json:"close,omitempty"`
+	Refused  *Refused   `json:"refused,omitempty"`
+	Key      *KeyEvent  `json:"key,omitempty"`
+	Cut      *Cut       `json:"cut,omitempty"`
+	Stop     *Stop      `json:"stop,omitempty"`
+}
+
+// Start is written by every start of the daemon.
+type Start struct {
+	Version string `json:"version"`
+	// Machine is a hash of the machine id; Boot is the kernel's boot id.
+	Machine string `json:"machine"`
+	Boot    string `json:"boot"`
+	// Host and Node name this state directory in object keys. The first start
+	// fixes them.
+	Host string `json:"host"`
+	Node string `json:"node"`
+	// Policies are the effective retention settings, by class.
+	Policies map[string]Retention `json:"policies"`
+}
+
+// Retention is what a class's settings mean for its raw bytes.
+type Retention struct {
+	RawLimit   Seconds `json:"raw_limit"`
+	EraseAfter Seconds `json:"erase_after"`
+	AtLimit    bool    `json:"at_limit,omitempty"` // raw bytes stay until the limit
+	Erase      string  `json:"erase"`              // live, rotated, off
+	Fill       string  `json:"fill"`               // zero, blank
+	OnLimit    string  `json:"on_limit"`           // seal, expire
+	Scrub      string  `json:"scrub"`
+	Keep       Seconds `json:"keep,omitempty"` // in the store; 0: as the operator says
+	// RawSpool: the class's scrubbed lines still hold addresses.
+	RawSpool bool `json:"raw_spool,omitempty"`
+}
+
+// Seconds is a duration in whole seconds, as the ledger writes it.
+type Seconds int64
+
+// Duration converts to Go's unit.
+func (s Seconds) Duration() time.Duration { return time.Duration(s) * time.Second }
+
+// Policy says that a class's retention settings changed. Old is nil when the
+// class is new, New is nil when no flag names the class any more; its files
+// are held to Old until they are gone.
+type Policy struct {
+	Class string     `json:"class"`
+	Old   *Retention `json:"old,omitempty"`
+	New   *Retention `json:"new,omitempty"`
+}
+
+// Snapshot begins a segment: the fold of all that came before.
+type Snapshot struct {
+	// Prev is the sum of the last event before; empty in the first segment.
+	Prev  string `json:"prev"`
+	State *State `json:"state"`
+	// Repair is set where a new chain begins.
+	Repair *Repaired `json:"repair,omitempty"`
+}
+
+// Repaired says what a repair left out of the chain that begins with it.
+type Repaired struct {
+	// Segments are all that a reader finds missing before this one.
+	Segments []int `json:"segments"`
+	// Why is what was wrong, without a word of the damaged text.
+	Why string `json:"why"`
+}
+
+// FileID is what tells one file from another, as far as the file system says.
+type FileID struct {
+	FS   string `json:"fs"`             // statfs f_fsid, or the device number where that is 0
+	Ino  uint64 `json:"ino"`            // inode number
+	Gen  uint64 `json:"gen,omitempty"`  // inode generation, 0 where unknown
+	Born int64  `json:"born,omitempty"` // birth time, ns since 1970, 0 where unknown
+}
+
+// Mark is a keyed sum of a few raw bytes, [Off, Off+Len) of their file.
+type Mark struct {
+	Off int64  `json:"o"`
+	Len int    `json:"l"`
+	Day string `json:"d"` // of the key
+	Sum string `json:"s"` // hex
+}
+
+// FileOpen says that swab met a file's content for the first time: a new file, or
+// the next generation of a known one (After).
+type FileOpen struct {
+	File  uint64 `json:"f"`
+	Class string `json:"class"`
+	ID    FileID `json:"id"`
+	After uint64 `json:"after,omitempty"`
+	// Size is what the file held at first sight, in bytes: older than swab's
+	// first sight of it.
+	Size int64 `json:"size"`
+	// SizeAt is when Size was read, Unix seconds; 0: at the event's time, which
+	// may be later than bytes that came after.
+	SizeAt int64 `json:"size_at,omitempty"`
+	// Head is the keyed sum of the first bytes, nil for an empty file.
+	Head *Mark `json:"head,omitempty"`
+}
+
+// Seen lists the files that grew since the last one.
+type Seen struct {
+	Files []Growth `json:"files"`
+}
+
+// Growth bounds the age of bytes that are not sealed yet: at Quiet (Unix
+// seconds) the file still had its size of before, now it has Size.
+type Growth struct {
+	File  uint64 `json:"f"`
+	Size  int64  `json:"size"`
+	Quiet int64  `json:"quiet"`
+	// SizeAt is when Size was read, Unix seconds; 0: at the event's time, which
+	// may be later than bytes that came after.
+	SizeAt int64 `json:"size_at,omitempty"`
+}
+
+// BatchID names a batch. Numbers of a class start at 1 and have no gap. The
+// reserved class "expire" names ranges that were never sealed.
+type BatchID struct {
+	Class  string
+	Number uint64
+}
+
+// ExpireClass is the class of the batches that [Expire] makes.
+const ExpireClass = "expire"
+
+func (b BatchID) String() string { return fmt.Sprintf("%s/%d", b.Class, b.Number) }
+
+// MarshalText writes CLASS/NUMBER.
+func (b BatchID) MarshalText() ([]byte, error) { return []byte(b.String()), nil }
+
+// UnmarshalText reads CLASS/NUMBER, in the one form that MarshalText writes.
+func (b *BatchID) UnmarshalText(p []byte) error {
+	i := bytes.LastIndexByte(p, '/')
+	n, err := strconv.ParseUint(string(p[i+1:]), 10, 64)
+	id := BatchID{Class: string(p[:max(i, 0)]), Number: n}
+	if err != nil || id.String() != string(p) {
+		return fmt.Errorf("batch %q: want CLASS/NUMBER", p)
+	}
+	*b = id
+	return nil
+}
+
+// Range is [From, To) of one file's bytes. Times are Unix seconds; 0 means
+// unknown, which counts as the oldest it can be.
+type Range struct {
+	File   uint64 `json:"f"`
+	From   int64  `json:"from"`
+	To     int64  `json:"to"`
+	Oldest int64  `json:"oldest"`
+	Newest int64  `json:"newest"`
+	Lines  int64  `json:"lines"`
+	// EndAt is when the file was seen to end at To: what follows was written
+	// later. 0 where it went on.
+	EndAt int64 `json:"end_at,omitempty"`
+	// Cut: the range ends in the middle of a line.
+	Cut bool `json:"cut,omitempty"`
+	// Tail holds the keyed sums of the last bytes before To: one mark, or two
+	// where the bytes cross a block (see [TailSpans]).
+	Tail []Mark `json:"tail"`
+}
+
+// Len is the number of raw bytes.
+func (r Range) Len() int64 { return r.To - r.From }
+
+// Seal closes a batch: its spool file, its sums file and its source files are
+// synced, and with this event the cursors of its files move.
+type Seal struct {
+	Batch   BatchID `json:"batch"`
+	Key     string  `json:"key"`
+	SHA256  string  `json:"sha256"`
+	Size    int64   `json:"size"`     // of the object, bytes
+	Raw     int64   `json:"raw"`      // sum of the ranges, bytes
+	Lines   int64   `json:"lines"`    // sum of the ranges
+	Sums    string  `json:"sums"`     // SHA-256 of the sums file
+	SumsKey string  `json:"sums_key"` // day of the key of the sums
+	Scrub   string  `json:"scrub"`    // the policy that the lines were scrubbed by
+	Ranges  []Range `json:"ranges"`
+}
+
+// Ship says that the object of a batch is in the store, and how that is known.
+type Ship struct {
+	Batch BatchID `json:"batch"`
+	// How is "stored" (this put stored it) or "already" (the store had it).
+	How string `json:"how"`
+	// Verified is "checksum" (the store's own SHA-256 agreed), "key" (the
+	// content-addressed key was there already) or "head" (asked again).
+	Verified string `json:"verified"`
+}
+
+// Ref names a batch, or some ranges of it by index.
+type Ref struct {
+	Batch BatchID `json:"batch"`
+	Only  []int   `json:"only,omitempty"`
+}
+
+// Reason says why raw bytes may be overwritten.
+type Reason string
+
+// The reasons; see invariant 2.
+const (
+	ReasonShipped     Reason = "shipped"      // verified in the store, and the class says so
+	ReasonLimit       Reason = "limit"        // verified in the store, kept until the limit, which is now
+	ReasonLimitSealed Reason = "limit-sealed" // at the limit; the spool holds it, the object follows
+	ReasonExpire      Reason = "expire"       // at the limit, and never sealed
+)
+
+// Erase is the intent, written before the first byte is.
+type Erase struct {
+	Reason Reason `json:"reason"`
+	Refs   []Ref  `json:"refs"`
+}
+
+// Span is [From, To) of a file's bytes.
+type Span struct {
+	File uint64 `json:"f"`
+	From int64  `json:"from"`
+	To   int64  `json:"to"`
+}
+
+// Erased says that the ranges are overwritten, and the overwriting synced.
+// Skipped lists what in them did not hold the bytes that swab had read any
+// more: someone else freed those, and they are accounted for as removed.
+type Erased struct {
+	Refs    []Ref  `json:"refs"`
+	Skipped []Span `json:"skipped,omitempty"`
+}
+
+// Expire is a loss: a range at its limit that could not be sealed. It is the
+// intent to erase it, too, under the batch "expire/NUMBER".
+type Expire struct {
+	Batch   BatchID `json:"batch"`
+	Range   Range   `json:"range"`
+	Sums    string  `json:"sums"`
+	SumsKey string  `json:"sums_key"`
+	Why     string  `json:"why"`
+}
+
+// Lost says that at least the bytes [From, To) were gone before swab had read
+// them.
+type Lost struct {
+	File uint64 `json:"f"`
+	From int64  `json:"from"`
+	To   int64  `json:"to"`
+	Why  string `json:"why"`
+}
+
+// FileClose ends a generation. What is still raw of it was freed by someone else
+// ("removed"), unless all of it is erased.
+type FileClose struct {
+	File uint64 `json:"f"`
+	// Why is "unlinked" (by swab, all erased), "gone" (removed by someone
+	// else), "rewritten" (truncated or replaced: the next generation began).
+	Why string `json:"why"`
+}
+
+// Refused says that a file was not taken. Name has passed the scrubber.
+type Refused struct {
+	Name string `json:"name"`
+	Why  string `json:"why"`
+}
+
+// KeyEvent tells of a day's key: "made" or "destroyed".
+type KeyEvent struct {
+	Use string `json:"use"` // "sums"
+	Day string `json:"day"`
+	Did string `json:"did"`
+}
+
+// Cut says that the torn end of a segment was moved to ledger.torn.
+type Cut struct {
+	Segment int   `json:"segment"`
+	At      int64 `json:"at"`    // bytes of the segment that were kept
+	Bytes   int64 `json:"bytes"` // bytes that were moved
+}
+
+// Stop is written by an orderly end.
+type Stop struct {
+	Why string `json:"why"`
+}
+
+// content returns the kind that fits the pointer that is set, and an error
+// unless it is exactly one.
+func (e *Event) content() (Kind, error) {
+	var kind Kind
+	n := 0
+	for _, c := range []struct {
+		kind Kind
+		set  bool
+	}{
+		{KindStart, e.Start != nil}, {KindPolicy, e.Policy != nil}, {KindSnapshot, e.Snapshot != nil},
+		{KindOpen, e.Open != nil}, {KindSeen, e.Seen != nil}, {KindSeal, e.Seal != nil},
+		{KindShip, e.Ship != nil}, {KindErase, e.Erase != nil}, {KindErased, e.Erased != nil},
+		{KindExpire, e.Expire != nil}, {KindLost, e.Lost != nil}, {KindClose, e.Close != nil},
+		{KindRefused, e.Refused != nil}, {KindKey, e.Key != nil}, {KindCut, e.Cut != nil},
+		{KindStop, e.Stop != nil},
+	} {
+		if c.set {
+			kind, n = c.kind, n+1
+		}
+	}
+	if n != 1 {
+		return "", fmt.Errorf("event with %d contents, want 1", n)
+	}
+	return kind, nil
+}

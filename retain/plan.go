@@ -1,0 +1,111 @@
+package retain
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"swab/ledger"
+)
+
+// Verdict is what the plan says of one raw range: overwrite it now and why, or
+// keep it and why, and until when.
+type Verdict struct {
+	Batch ledger.BatchID
+	Index int // of the range in its batch
+	Range ledger.Range
+	Class string // of the file
+
+	// Erase is the reason to overwrite now; empty: keep.
+	Erase ledger.Reason
+	// Redo: the ledger holds the intent already.
+	Redo bool
+	// Keep says why not yet, in words.
+	Keep string
+	// Due is when the range is at its limit; zero when it has none (erasing is
+	// off).
+	Due time.Time
+	// Next is the earliest time at which the verdict can change by the clock
+	// alone; zero when only an event can change it.
+	Next time.Time
+}
+
+// Hints are what the ledger does not know of the files. Nil functions know
+// nothing.
+type Hints struct {
+	// Mode is when a file's shipped ranges go: live, rotated or off; empty for
+	// what the class says.
+	Mode func(file uint64) string
+	// Away tells whether a file was renamed away or removed.
+	Away func(file uint64) bool
+}
+
+// Plan decides what is to be overwritten now. It is a pure function of what
+// the ledger knows, the files' hints and the time; the executor follows it
+// blindly. The order is by file and offset, so that ranges are overwritten in
+// long runs.
+func Plan(s *ledger.State, now time.Time, hints Hints) []Verdict {
+	var list []Verdict
+	for id, b := range s.Batches {
+		for i, r := range b.Ranges {
+			if !r.Gone {
+				v := decide(s.Policies[r.Class], b, r, now, hints)
+				v.Batch, v.Index, v.Range, v.Class = id, i, r.Range, r.Class
+				list = append(list, v)
+			}
+		}
+	}
+	slices.SortFunc(list, func(a, b Verdict) int {
+		return cmp.Or(cmp.Compare(a.Range.File, b.Range.File), cmp.Compare(a.Range.From, b.Range.From))
+	})
+	return list
+}
+
+// decide is the rule for one range.
+func decide(policy ledger.Retention, b *ledger.Batch, r ledger.BatchRange, now time.Time, hints Hints) Verdict {
+	mode := policy.Erase
+	if hints.Mode != nil {
+		if m := hints.Mode(r.File); m != "" {
+			mode = m
+		}
+	}
+	if r.Intent != "" {
+		return Verdict{Erase: r.Intent, Redo: true}
+	}
+	if mode == "off" {
+		return Verdict{Keep: "erasing is off"}
+	}
+	due := Due(r.Oldest, policy)
+	v := Verdict{Due: due, Next: due}
+	overdue := !now.Before(due)
+	switch free := b.ShippedAt.Add(policy.EraseAfter.Duration()); {
+	case !b.Shipped && overdue:
+		v.Erase = ledger.ReasonLimitSealed
+	case !b.Shipped:
+		v.Keep = "not shipped yet"
+	case overdue && (policy.AtLimit || mode == "rotated"):
+		v.Erase = ledger.ReasonLimit
+	case policy.AtLimit:
+		v.Keep = "kept until its limit"
+	case now.Before(free) && !overdue:
+		v.Keep = "shipped; kept for a while to be read"
+		v.Next = free
+		if due.Before(free) {
+			v.Next = due
+		}
+	case mode == "rotated" && (hints.Away == nil || !hints.Away(r.File)):
+		v.Keep = "erased when the file is rotated away"
+	default:
+		v.Erase = ledger.ReasonShipped
+	}
+	return v
+}
+
+// Due is when bytes that were written at oldest (Unix seconds) reach their
+// limit. Of unknown age, they are at it.
+func Due(oldest int64, policy ledger.Retention) time.Time {
+	if oldest == 0 {
+		return time.Unix(0, 0)
+	}
+	return time.Unix(oldest, 0).Add(policy.RawLimit.Duration())
+}
