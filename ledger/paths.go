@@ -31,12 +31,15 @@ type Paths struct {
 
 	mu    sync.Mutex
 	known map[uint64]Place
+	away  map[uint64]bool // not where they were first seen
 	dirty bool
 }
 
 type pathLine struct {
 	File uint64 `json:"f"`
 	Place
+	// Away: it does not lie where it was first seen.
+	Away bool `json:"away,omitempty"`
 	// Bytes is set where a name is no UTF-8, which JSON cannot carry, and then
 	// goes before Place.
 	Bytes *placeBytes `json:"bytes,omitempty"`
@@ -51,7 +54,7 @@ type placeBytes struct {
 // OpenPaths reads STATE/paths of the state directory dir. A missing file is an
 // empty one.
 func OpenPaths(dir string) (*Paths, error) {
-	p := &Paths{path: filepath.Join(dir, "paths"), known: map[uint64]Place{}}
+	p := &Paths{path: filepath.Join(dir, "paths"), known: map[uint64]Place{}, away: map[uint64]bool{}}
 	text, err := os.ReadFile(p.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return p, nil
@@ -68,6 +71,9 @@ func OpenPaths(dir string) (*Paths, error) {
 			l.Place = Place{Root: string(b.Root), Name: string(b.Name)}
 		}
 		p.known[l.File] = l.Place
+		if l.Away {
+			p.away[l.File] = true
+		}
 	}
 	return p, nil
 }
@@ -81,12 +87,36 @@ func (p *Paths) Set(file uint64, place Place) {
 	}
 }
 
+// SetAway notes whether a file, which must have a place, lies elsewhere than
+// where it was first seen; [Paths.Save] makes it durable.
+func (p *Paths) SetAway(file uint64, away bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, ok := p.known[file]; !ok || p.away[file] == away {
+		return
+	}
+	p.dirty = true
+	if away {
+		p.away[file] = true
+	} else {
+		delete(p.away, file)
+	}
+}
+
+// Away tells what SetAway noted.
+func (p *Paths) Away(file uint64) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.away[file]
+}
+
 // Drop forgets a file.
 func (p *Paths) Drop(file uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if _, ok := p.known[file]; ok {
 		delete(p.known, file)
+		delete(p.away, file)
 		p.dirty = true
 	}
 }
@@ -115,7 +145,7 @@ func (p *Paths) Save() error {
 	}
 	var text []byte
 	for _, file := range slices.Sorted(maps.Keys(p.known)) {
-		l := pathLine{File: file, Place: p.known[file]}
+		l := pathLine{File: file, Place: p.known[file], Away: p.away[file]}
 		if !utf8.ValidString(l.Root) || !utf8.ValidString(l.Name) {
 			l.Bytes = &placeBytes{[]byte(l.Root), []byte(l.Name)}
 		}

@@ -245,7 +245,7 @@ func (p *Points) Add(point Point, cursor int64) {
 	}
 	list = slices.Delete(list, 0, first)
 	if len(list) > maxPoints {
-		kept := list[:0]
+		kept := make(Points, 0, maxPoints+1) // what append made room for is twice that
 		for i, point := range list {
 			if i%2 == 0 || i == len(list)-1 {
 				kept = append(kept, point)

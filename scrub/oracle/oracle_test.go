@@ -1,0 +1,127 @@
+package oracle_test
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"swab/scrub"
+	"swab/scrub/oracle"
+)
+
+// hostBits reports whether truncating to the default prefix lengths would
+// change the address.
+func hostBits(s oracle.Span) bool {
+	a := s.Addr
+	b := a.As16()
+	nat64 := netip.MustParsePrefix("64:ff9b::/96")
+	compatible := netip.MustParsePrefix("::/96")
+	bits := 48
+	switch {
+	case a.Is4():
+		bits = 24
+	case a.Is4In6(), nat64.Contains(a), s.Dotted && compatible.Contains(a):
+		bits = 96 + 24
+	case b[0] == 0x20 && b[1] == 0x02:
+		bits = 16 + 24
+	}
+	p := netip.PrefixFrom(a, bits)
+	if a.Is6() {
+		p = netip.PrefixFrom(netip.AddrFrom16(b), bits)
+		a = netip.AddrFrom16(b)
+		if a.Is4In6() {
+			c := a.As16()
+			return c[15] != 0
+		}
+	}
+	return p.Masked().Addr() != a
+}
+
+// check holds the scanner and the oracle to each other on one text.
+func check(t testing.TB, s *scrub.Scrubber, text []byte) {
+	t.Helper()
+	got := s.Append(nil, text)
+	for _, sp := range oracle.Find(got) {
+		if hostBits(sp) {
+			t.Fatalf("an address is left:\n text %q\n  got %q\n left %q (%v)", text, got, got[sp.Start:sp.End], sp.Addr)
+		}
+	}
+	if len(oracle.Find(text)) == 0 && !bytes.Equal(got, text) {
+		t.Fatalf("changed without an address:\n text %q\n  got %q", text, got)
+	}
+}
+
+func newScrubber(t testing.TB) *scrub.Scrubber {
+	t.Helper()
+	s, err := scrub.New(scrub.Policy{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+var words = []string{
+	"0", "1", "2", "9", "25", "203", "255", "256", "007", "a", "f", "db8", "2001", "fe80", "ffff", "g", "v", "x", ".", ".", ".", ":", ":",
+	"::", "-", "-", "--", "_", "%3A", "%2E", "%253a", "%20", "\\u003a", "\\u002e", "\\.", "\\", "&#58;", "&#x2e;", "&", "{", "}", ",",
+	" ", " ", " ", "/", "\"", "[", "]", "\n", "é", "203.0.113.7", "2001:db8::1", "::ffff:", ".in-addr.arpa", ".ip6.arpa", ".rpm", " >", ": ",
+	"Chrome/", "version=", "ip-", ".ipv6-literal.net", "m", "1.", "0.", "198.51.100.9", "10-1-2-3", "c=IN IP4 ", "::1", "fd00::", "64:ff9b::",
+}
+
+// compose makes a text of the words that choices name.
+func compose(choices []byte) (text []byte) {
+	for _, c := range choices {
+		text = append(text, words[int(c)%len(words)]...)
+	}
+	return text
+}
+
+func TestScannerAndOracleAgreeOnRandomText(t *testing.T) {
+	s := newScrubber(t)
+	for k := range 1500 {
+		r := rand.New(rand.NewPCG(uint64(k), 3))
+		choices := make([]byte, 1+r.IntN(9))
+		for i := range choices {
+			choices[i] = byte(r.Uint32())
+		}
+		check(t, s, compose(choices))
+	}
+}
+
+// FuzzScannerAndOracleAgree chooses words rather than bytes: of raw bytes, too
+// few are near to an address.
+func FuzzScannerAndOracleAgree(f *testing.F) {
+	for k := range len(words) {
+		f.Add([]byte{byte(k), byte(k + 7), byte(k + 31), byte(k + 50)})
+	}
+	s := newScrubber(f)
+	f.Fuzz(func(t *testing.T, choices []byte) {
+		check(t, s, compose(choices[:min(len(choices), 16)]))
+	})
+}
+
+func TestScannerAndOracleAgreeOnLogs(t *testing.T) {
+	dir := os.Getenv("SWAB_CORPORA")
+	if dir == "" {
+		dir = filepath.Join("..", "..", "..", "shared", "corpora")
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*", "*"))
+	if err != nil || len(files) == 0 {
+		t.Skipf("no corpora at %s (SWAB_CORPORA names another place)", dir)
+	}
+	s := newScrubber(t)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// The oracle is slow: of a long file, its beginning and some of the rest.
+		for k, line := range bytes.Split(text, []byte("\n")) {
+			if k < 20 || k%500 == 0 {
+				check(t, s, line[:min(len(line), 1000)])
+			}
+		}
+	}
+}

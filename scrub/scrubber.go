@@ -1,0 +1,45 @@
+package scrub
+
+// Counts tells how many addresses were changed, by the family they were
+// written in: an IPv4 address inside an IPv6 one counts as IPv6.
+type Counts struct {
+	IPv4, IPv6 uint64
+}
+
+// A Scrubber applies one policy. It never changes after New and may be used
+// from many goroutines at once.
+type Scrubber struct {
+	policy Policy // with its defaults filled in
+	mask4  uint32
+	keep   nets
+}
+
+// New checks the policy and makes a Scrubber of it.
+func New(p Policy) (*Scrubber, error) {
+	if err := p.Validate(); err != nil {
+		return nil, err
+	}
+	p = p.withDefaults()
+	return &Scrubber{
+		policy: p,
+		mask4:  ^uint32(0) << (32 - p.IPv4Prefix),
+		keep:   newNets(p.KeepNets),
+	}, nil
+}
+
+// Append appends the scrubbed form of src, a complete text of any number of
+// lines, to dst and returns it. The two must not overlap; src is not kept.
+func (s *Scrubber) Append(dst, src []byte) []byte {
+	if s.policy.Mode == Keep {
+		return append(dst, src...)
+	}
+	r := scan{s: s, src: src, dst: dst}
+	r.run(0, len(src))
+	r.flush(len(src))
+	return r.dst
+}
+
+// String scrubs a host name or a path.
+func (s *Scrubber) String(name string) string {
+	return string(s.Append(nil, []byte(name)))
+}
