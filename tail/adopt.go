@@ -1,0 +1,232 @@
+package tail
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"time"
+
+	"swab/ledger"
+)
+
+// match pairs what was found with what is open, and opens the rest.
+func (s *Set) match(found []Found, now time.Time) (map[*File]bool, error) {
+	open := make(map[inode]*File, len(s.files))
+	for _, f := range s.files {
+		if info, err := f.f.Stat(); err == nil {
+			open[inodeOf(info)] = f
+		} else {
+			s.sweep.stale[f.id] = f
+		}
+	}
+	held := map[*File]bool{}
+	var fresh []*File
+	for _, at := range found {
+		key := inodeOf(at.Info)
+		f := open[key]
+		if held[f] {
+			continue // a bind mount or a second glob: one file, one place
+		}
+		if f == nil {
+			if f = s.take(at, now); f == nil {
+				continue
+			}
+			open[key] = f
+		}
+		held[f] = true
+		if f.num == 0 {
+			fresh = append(fresh, f)
+			continue
+		}
+		s.placed(f, at.Place)
+	}
+	return held, s.beginAll(fresh, now)
+}
+
+// placed notes where a file lies now. It is away as long as it does not lie
+// where it was first seen.
+func (s *Set) placed(f *File, place ledger.Place) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.home == (ledger.Place{}) && !f.away.Load() {
+		f.home = place
+	}
+	f.place, f.astray = place, false
+	f.away.Store(f.home.Path() != place.Path() || f.gone)
+	s.paths.Set(f.num, place)
+	s.paths.SetAway(f.num, f.away.Load())
+}
+
+// take opens a place that is not open yet: a known file of the last run, or a
+// new one, which has no number then.
+func (s *Set) take(at Found, now time.Time) *File {
+	fd, err := OpenPlace(at.Place)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	var id ledger.FileID
+	if err == nil {
+		id, err = identify(fd)
+	}
+	if err != nil {
+		if fd != nil {
+			fd.Close()
+		}
+		s.refuse(at.Path, err)
+		return nil
+	}
+	if f := s.sweep.stale[id]; f != nil {
+		f.renew(fd)
+		return f
+	}
+	return s.adopt(fd, id, at.Rule, at.Place, at.Path, now)
+}
+
+// renew gives f a new descriptor of the same file, after its own went stale
+// (ESTALE, of a network file system).
+func (f *File) renew(fd *os.File) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.f.Close() // there is nothing that an error could tell of
+	f.f = fd
+}
+
+// adopt makes a File of an open file: with its number, where the ledger knows
+// it, else without. What is no log is refused and closed.
+func (s *Set) adopt(fd *os.File, id ledger.FileID, rule Rule, place ledger.Place, path string, now time.Time) *File {
+	f := &File{set: s, rule: rule, id: id, f: fd, quiet: now, home: place, place: place}
+	num, known := s.sweep.unopened[id]
+	var rec ledger.File
+	if known {
+		f.num = num
+		rec, known = f.record()
+	}
+	if known {
+		f.rule = s.ruleOf(rec.Class, rule)
+	}
+	// What was text once may hold NULs by now, where it was overwritten.
+	if rec.Cursor == 0 {
+		if why, binary := f.sniff(); binary {
+			fd.Close()
+			s.refuse(path, refuse("%s", why))
+			return nil
+		}
+	}
+	if f.rule.Erase != "off" {
+		w, err := writable(fd, place)
+		if err == nil {
+			w.Close()
+		}
+		f.writeErr = err
+	}
+	if !known {
+		return f
+	}
+	f.points = rec.Points
+	if was, ok := s.paths.Get(num); ok {
+		f.home, f.place = was, was
+	}
+	if s.paths.Away(num) {
+		f.home = ledger.Place{}
+		f.away.Store(true)
+	}
+	delete(s.sweep.unopened, id)
+	s.put(num, 0, f)
+	return f
+}
+
+// ruleOf is the rule for a file of class: a file keeps its class, whatever
+// glob leads to it now.
+func (s *Set) ruleOf(class string, found Rule) Rule {
+	if found.Class == class {
+		return found
+	}
+	if i := slices.IndexFunc(s.opts.Rules, func(r Rule) bool { return r.Class == class }); i >= 0 {
+		return s.opts.Rules[i]
+	}
+	found.Class = class
+	return found
+}
+
+// unopened lists the ledger's files that are not open, by what identifies
+// them; of several with one identity, the youngest.
+func (s *Set) unopened() map[ledger.FileID]uint64 {
+	list := map[ledger.FileID]uint64{}
+	s.ledger.View(func(st *ledger.State) {
+		for num, f := range st.Files {
+			if s.files[num] == nil && num > list[f.ID] {
+				list[f.ID] = num
+			}
+		}
+	})
+	return list
+}
+
+// groupSize is how many new files share one sync of the ledger.
+const groupSize = 1000
+
+// beginAll numbers new files.
+func (s *Set) beginAll(fresh []*File, now time.Time) error {
+	for len(fresh) > 0 {
+		group := fresh[:min(groupSize, len(fresh))]
+		if err := s.begin(group, 0, nil, now); err != nil {
+			for _, f := range fresh {
+				f.f.Close() // nobody else has it yet
+			}
+			return err
+		}
+		fresh = fresh[len(group):]
+	}
+	return nil
+}
+
+// begin starts generations: open events, after those that end the one before.
+// The files' locks are held, or nobody else has them yet.
+func (s *Set) begin(files []*File, after uint64, events []ledger.Event, now time.Time) error {
+	key, made, err := s.keys.Make(ledger.Day(now))
+	if err != nil {
+		return err
+	}
+	if made {
+		events = append(events, ledger.Event{Key: &ledger.KeyEvent{Use: "sums", Day: key.Day, Did: "made"}})
+	}
+	var next uint64
+	s.ledger.View(func(st *ledger.State) { next = st.NextFile })
+	opens := make([]*ledger.FileOpen, len(files))
+	for i, f := range files {
+		info, err := f.f.Stat()
+		if err != nil {
+			return fmt.Errorf("new file: %w", pathless(err))
+		}
+		open := &ledger.FileOpen{
+			File: next + uint64(i), Class: f.rule.Class, ID: f.id, After: after, Size: info.Size(), SizeAt: now.Unix(),
+		}
+		head := make([]byte, min(info.Size(), ledger.TailBytes))
+		if n, _ := f.f.ReadAt(head, 0); n > 0 {
+			m := key.Mark(0, head[:n])
+			open.Head = &m
+		}
+		events = append(events, ledger.Event{Open: open})
+		opens[i] = open
+	}
+	if err := s.ledger.Append(events...); err != nil {
+		return err
+	}
+	for i, f := range files {
+		s.begun(f, opens[i], now)
+	}
+	return nil
+}
+
+// begun gives f the number of its new generation.
+func (s *Set) begun(f *File, open *ledger.FileOpen, now time.Time) {
+	before := f.num
+	f.num, f.size, f.scanned, f.waiting = open.File, open.Size, 0, time.Time{}
+	f.points = nil
+	f.points.Add(ledger.Point{At: now.Unix(), Size: open.Size}, 0)
+	s.paths.Set(f.num, f.place)
+	s.paths.SetAway(f.num, f.away.Load())
+	s.put(f.num, before, f) // from here on, others have it
+}

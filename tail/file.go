@@ -1,0 +1,295 @@
+package tail
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"swab/ledger"
+)
+
+// File is one file that swab has open, in its present generation. Its mutex
+// is held for a piece of work at a time: a look, a chunk, an erased piece.
+type File struct {
+	set  *Set
+	rule Rule
+
+	mu    sync.Mutex
+	num   uint64
+	id    ledger.FileID
+	place ledger.Place
+	home  ledger.Place // where it was first seen; none for one that was away at start
+	f     *os.File     // open for reading only, so that leases can be asked for
+	size  int64        // at the last look
+	seen  time.Time    // of the last look
+	// points are the sizes at the looks, since the last start too.
+	points ledger.Points
+	// scanned: the bytes from the cursor to here hold no newline.
+	scanned int64
+	// waiting is since when there is something unread behind waitingAt, zero if
+	// there is not.
+	waiting   time.Time
+	waitingAt int64
+	// quiet is since when the size has not changed.
+	quiet time.Time
+	// away: renamed out of its name, or removed; no writer opens it again. It
+	// can be asked without a lock, inside [ledger.Ledger.View].
+	away     atomic.Bool
+	gone     bool   // no name is left
+	astray   bool   // it has a name, but not in the directory where it was
+	wrong    string // why it could not be looked at
+	writeErr error  // why it cannot be opened for writing
+	closed   bool
+}
+
+// Num is the file's number in the ledger. A new generation has a new one.
+func (f *File) Num() uint64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.num
+}
+
+// Class is fixed when the file is first seen.
+func (f *File) Class() string { return f.rule.Class }
+
+// EraseMode is when the file's shipped ranges go; empty for a file that no
+// --log names any more.
+func (f *File) EraseMode() string { return f.rule.Erase }
+
+// SyncData makes what the writers appended durable: no seal may name bytes
+// that a power loss could take out of the log again.
+func (f *File) SyncData() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		return nil
+	}
+	return pathless(fdatasync(f.f))
+}
+
+// Place is where the file lies, or lay last.
+func (f *File) Place() ledger.Place {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.place
+}
+
+// Away tells whether the file was renamed away or removed, so that it is
+// finished once it is read.
+func (f *File) Away() bool { return f.away.Load() }
+
+// WriteErr is why the file can be read but not erased, or nil.
+func (f *File) WriteErr() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.writeErr
+}
+
+// record returns a copy of what the ledger knows of the file. f.mu is held.
+func (f *File) record() (rec ledger.File, ok bool) {
+	f.set.ledger.View(func(s *ledger.State) {
+		if p := s.Files[f.num]; p != nil {
+			rec, ok = *p, true
+			rec.Points = slices.Clone(p.Points)
+			rec.Gone = slices.Clone(p.Gone)
+			rec.Intent = slices.Clone(p.Intent)
+		}
+	})
+	return rec, ok
+}
+
+// look notes the file's size and tells whether it still is the generation
+// whose cursor the ledger has. f.mu is held.
+func (f *File) look(now time.Time) (same bool, rec ledger.File, err error) {
+	info, err := f.f.Stat()
+	if err != nil {
+		return false, rec, fmt.Errorf("file %d: %w", f.num, pathless(err))
+	}
+	rec, ok := f.record()
+	if !ok {
+		return false, rec, fmt.Errorf("file %d is not in the ledger", f.num)
+	}
+	size := info.Size()
+	if size != f.size {
+		f.quiet = now
+	}
+	if size < f.size {
+		f.scanned = 0
+	}
+	f.size, f.seen = size, now
+	if f.gone = nlink(info) == 0; f.gone {
+		f.away.Store(true)
+	}
+	if size < rec.Cursor {
+		return false, rec, nil
+	}
+	same, err = f.intact(&rec)
+	if !same || err != nil {
+		return same, rec, err
+	}
+	// What the ledger has heard of, it has points of its own for.
+	f.points.Add(ledger.Point{At: now.Unix(), Size: size}, max(rec.Cursor, rec.Size))
+	if len(f.points) > maxLooks {
+		f.points = thin(f.points)
+	}
+	if size == rec.Cursor {
+		f.waiting = time.Time{}
+	} else if f.waiting.IsZero() || f.waitingAt != rec.Cursor {
+		f.waiting, f.waitingAt = now, rec.Cursor
+	}
+	return true, rec, nil
+}
+
+// maxLooks is how many points a file has in memory, for the minute until the
+// ledger hears of them.
+const maxLooks = 8
+
+// thin drops every other point, but not the last: bytes count as older then,
+// never as younger.
+func thin(p ledger.Points) ledger.Points {
+	kept := make(ledger.Points, 0, maxLooks+1)
+	for i, point := range p {
+		if i == len(p)-1 || i%2 == 0 && len(kept) < maxLooks-1 {
+			kept = append(kept, point)
+		}
+	}
+	return kept
+}
+
+// intact compares the marks of the generation, its head and the last bytes
+// before the cursor, with what the file holds now: raw as it was marked, or
+// overwritten by us.
+func (f *File) intact(rec *ledger.File) (bool, error) {
+	marks := rec.Tail
+	// A head that reaches past the cursor holds half a line, which may be cut
+	// off and written anew.
+	if h := rec.Head; h != nil && (rec.Cursor == 0 || h.Off+int64(h.Len) <= rec.Cursor) {
+		marks = append(slices.Clone(marks), *rec.Head)
+	}
+	for _, m := range marks {
+		buf := make([]byte, m.Len)
+		n, err := f.f.ReadAt(buf, m.Off)
+		if err != nil && err != io.EOF {
+			return false, fmt.Errorf("file %d: %w", f.num, pathless(err))
+		}
+		if n < m.Len {
+			return false, nil
+		}
+		ok, err := f.set.markHolds(rec, m, buf)
+		if !ok || err != nil {
+			return ok, err
+		}
+	}
+	return true, nil
+}
+
+// markHolds decides for one mark. Bytes that we have overwritten must be what
+// we wrote; bytes that an open intent names may be either; a mark of which
+// only a part is overwritten says nothing about the rest.
+func (s *Set) markHolds(rec *ledger.File, m ledger.Mark, p []byte) (bool, error) {
+	at := ledger.Extent{From: m.Off, To: m.Off + int64(m.Len)}
+	erased, intended := rec.Gone.Covered(at), rec.Intent.Covered(at)
+	for i, c := range p {
+		off := m.Off + int64(i)
+		if rec.Gone.Covered(ledger.Extent{From: off, To: off + 1}) == 1 && !blank(c) {
+			return false, nil
+		}
+	}
+	if erased > 0 {
+		return true, nil
+	}
+	if intended > 0 && !slices.ContainsFunc(p, func(c byte) bool { return !blank(c) }) {
+		return true, nil
+	}
+	ok, err := s.keys.MarkMatches(m, p)
+	if errors.Is(err, ledger.ErrNoKey) {
+		return true, nil // nothing left to compare with
+	}
+	if !ok && intended > 0 && intended < int64(m.Len) {
+		return true, nil // half of it may be overwritten
+	}
+	return ok, err
+}
+
+// blank is a byte of either fill.
+func blank(c byte) bool { return c == 0 || c == ' ' || c == '\n' || c == '\r' }
+
+// Idle tells whether nobody has the file open for writing; ok is false where
+// that cannot be known.
+func (f *File) Idle() (is, ok bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		return false, false
+	}
+	return idle(f.f)
+}
+
+// Erase calls fn with the file open for writing, and closes it again. The
+// generation is the one numbered num, or ErrOtherGeneration.
+func (f *File) Erase(num uint64, fn func(*os.File, sync.Locker) error) error {
+	f.mu.Lock()
+	if f.closed || f.num != num {
+		f.mu.Unlock()
+		return ErrOtherGeneration
+	}
+	w, err := writable(f.f, f.place)
+	f.writeErr = err
+	f.mu.Unlock()
+	if err != nil {
+		return fmt.Errorf("file %d: open for writing: %w", num, pathless(err))
+	}
+	return errors.Join(fn(w, &f.mu), w.Close())
+}
+
+// Alone calls fn with the file open for writing while no other descriptor of
+// it exists on the host: whoever opens it waits until fn is done. It does
+// nothing, and returns nil, where that cannot be had: someone has it open.
+func (f *File) Alone(num uint64, fn func(*os.File) error) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed || f.num != num {
+		return ErrOtherGeneration
+	}
+	if is, ok := idle(f.f); !is || !ok {
+		return nil
+	}
+	w, err := writable(f.f, f.place)
+	if err != nil {
+		return err
+	}
+	// Our own reading descriptor would be one too many; w holds the inode.
+	err = f.f.Close()
+	if lerr := leased(w, fn); err == nil {
+		err = lerr
+	}
+	r, rerr := reopenReading(w)
+	if rerr != nil {
+		f.f = w // leases are refused from now on; nothing else changes
+		return errors.Join(err, rerr)
+	}
+	f.f = r
+	return errors.Join(err, w.Close())
+}
+
+// Unlinking calls fn with the file's place while nothing else is done to it.
+func (f *File) Unlinking(num uint64, fn func(place ledger.Place, held os.FileInfo) error) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed || f.num != num {
+		return ErrOtherGeneration
+	}
+	info, err := f.f.Stat()
+	if err != nil {
+		return fmt.Errorf("file %d: %w", num, pathless(err))
+	}
+	return fn(f.place, info)
+}
+
+// ErrOtherGeneration says that the file is not any more what was meant.
+var ErrOtherGeneration = errors.New("the file has another generation")

@@ -1,0 +1,88 @@
+package tail
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"swab/ledger"
+)
+
+// fsIocGetVersion is FS_IOC_GETVERSION of linux/fs.h on 64-bit: the inode's
+// generation number, on ext4, xfs, f2fs and btrfs.
+const fsIocGetVersion = 0x80087601
+
+// identify tells which file f is. The file system's id comes from statfs,
+// since device numbers change at reboots and remounts; where the file system
+// has none, the device number must do.
+func identify(f *os.File) (ledger.FileID, error) {
+	fd := int(f.Fd())
+	var fs unix.Statfs_t
+	if err := unix.Fstatfs(fd, &fs); err != nil {
+		return ledger.FileID{}, fmt.Errorf("statfs: %w", err)
+	}
+	var st unix.Statx_t
+	if err := unix.Statx(fd, "", unix.AT_EMPTY_PATH, unix.STATX_INO|unix.STATX_BTIME, &st); err != nil {
+		return ledger.FileID{}, fmt.Errorf("statx: %w", err)
+	}
+	id := ledger.FileID{Ino: st.Ino}
+	if fs.Fsid.Val[0] != 0 || fs.Fsid.Val[1] != 0 {
+		var raw [8]byte
+		binary.BigEndian.PutUint32(raw[:4], uint32(fs.Fsid.Val[0]))
+		binary.BigEndian.PutUint32(raw[4:], uint32(fs.Fsid.Val[1]))
+		id.FS = hex.EncodeToString(raw[:])
+	} else {
+		id.FS = fmt.Sprintf("dev-%d:%d", st.Dev_major, st.Dev_minor)
+	}
+	if st.Mask&unix.STATX_BTIME != 0 {
+		id.Born = st.Btime.Sec*int64(time.Second) + int64(st.Btime.Nsec)
+	}
+	if gen, err := unix.IoctlGetUint32(fd, fsIocGetVersion); err == nil {
+		id.Gen = uint64(gen)
+	}
+	return id, nil
+}
+
+// idle tells whether nobody has f open for writing; ok is false where the
+// system does not say. A read lease is granted only then (fcntl(2), Leases).
+// f must be open for reading only.
+func idle(f *os.File) (idle, ok bool) {
+	fd := f.Fd()
+	_, err := unix.FcntlInt(fd, unix.F_SETLEASE, unix.F_RDLCK)
+	if err == unix.EAGAIN {
+		return false, true
+	}
+	if err != nil {
+		return false, false
+	}
+	unix.FcntlInt(fd, unix.F_SETLEASE, unix.F_UNLCK)
+	return true, true
+}
+
+// reopen opens for writing the very file that f has open for reading: no path
+// is looked up.
+func reopen(f *os.File) (*os.File, error) {
+	return os.OpenFile(fmt.Sprintf("/proc/self/fd/%d", f.Fd()), os.O_RDWR, 0)
+}
+
+// reopenReading opens for reading the very file that f has open.
+func reopenReading(f *os.File) (*os.File, error) {
+	return os.OpenFile(fmt.Sprintf("/proc/self/fd/%d", f.Fd()), os.O_RDONLY, 0)
+}
+
+// leased calls fn under a write lease on w, which is granted only when w is
+// the one descriptor of its file (fcntl(2), Leases).
+func leased(w *os.File, fn func(*os.File) error) error {
+	fd := w.Fd()
+	if _, err := unix.FcntlInt(fd, unix.F_SETLEASE, unix.F_WRLCK); err != nil {
+		return nil
+	}
+	defer unix.FcntlInt(fd, unix.F_SETLEASE, unix.F_UNLCK)
+	return fn(w)
+}
+
+func fdatasync(f *os.File) error { return unix.Fdatasync(int(f.Fd())) }

@@ -1,0 +1,169 @@
+package tail
+
+import (
+	"cmp"
+	"errors"
+	"io/fs"
+	"maps"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"swab/ledger"
+)
+
+// Rule is one --log: the files of a class.
+type Rule struct {
+	Class   string
+	Pattern string // absolute; doublestar syntax
+	Root    string // its fixed directory
+	// Limit decides which class has a file that two rules match: the shorter.
+	Limit time.Duration
+	// Opaque: any bytes, taken whole once nobody writes them.
+	Opaque bool
+	// Erase is when shipped ranges go: live, rotated, off. Where it is not off,
+	// it is tried whether the files can be opened for writing.
+	Erase string
+}
+
+// Options of a Set.
+type Options struct {
+	Rules   []Rule
+	Exclude []string // absolute patterns
+	Follow  []string // absolute roots that symbolic links may lead into
+	// Name makes a path fit for the ledger and for messages.
+	Name func(path string) string
+	// Scrubbed text only: neither gets a true path.
+	Warn func(msg string, args ...any)
+}
+
+// Set is all files of all classes.
+type Set struct {
+	opts   Options
+	ledger *ledger.Ledger
+	keys   *ledger.Keys
+	paths  *ledger.Paths
+
+	// changing is held by whoever opens, closes or numbers files: a sweep,
+	// above all, which waits for the ledger's disk meanwhile. Locks are taken
+	// in the order changing, File.mu, the ledger's own, mu.
+	changing sync.Mutex
+	sweep    sweep // what the running sweep has learned
+
+	// mu guards what is below. Nothing is called while it is held, so that the
+	// files can be asked for inside [ledger.Ledger.View], too.
+	mu      sync.Mutex
+	files   map[uint64]*File  // changed by who holds changing as well
+	refused map[string]string // path → why
+}
+
+// sweep is what is known for the length of one sweep.
+type sweep struct {
+	refused  map[string]bool                          // paths that were refused again
+	events   []ledger.Event                           // refusals to write down
+	unopened map[ledger.FileID]uint64                 // the ledger's files that are not open
+	stale    map[ledger.FileID]*File                  // open, but not to be looked at
+	names    map[ledger.Place]map[uint64]ledger.Place // directory → inode number → place
+}
+
+// New makes a Set that opens nothing yet; [Set.Sweep] does.
+func New(opts Options, led *ledger.Ledger, keys *ledger.Keys, paths *ledger.Paths) *Set {
+	opts.Rules = slices.Clone(opts.Rules)
+	slices.SortStableFunc(opts.Rules, func(a, b Rule) int { return cmp.Compare(a.Limit, b.Limit) })
+	return &Set{opts: opts, ledger: led, keys: keys, paths: paths, files: map[uint64]*File{}, refused: map[string]string{}}
+}
+
+// Sweep looks at the directories and at every file: it opens what is new,
+// closes what is gone and begins generations. It is synchronous; the daemon
+// calls it every few seconds and when a directory changed. What is wrong with
+// one file is told by Warn and keeps no other from being read; an error is the
+// ledger's.
+func (s *Set) Sweep(now time.Time) error {
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	s.sweep = sweep{refused: map[string]bool{}, unopened: s.unopened(), stale: map[ledger.FileID]*File{}, names: map[ledger.Place]map[uint64]ledger.Place{}}
+	found := Expand(s.opts, s.refuse)
+	// Rotated files come before their successors, so that lines of one log
+	// leave in the order in which they were written where that can be known.
+	slices.SortStableFunc(found, func(a, b Found) int { return a.Info.ModTime().Compare(b.Info.ModTime()) })
+	held, err := s.match(found, now)
+	if err != nil {
+		return err
+	}
+	if err := s.adoptRest(now); err != nil {
+		return err
+	}
+	for num, f := range maps.Clone(s.files) {
+		if err := s.revisit(num, f, held[f], now); err != nil {
+			return err
+		}
+	}
+	s.endRefusals()
+	return s.paths.Save()
+}
+
+// Files returns the open files, by number.
+func (s *Set) Files() []*File {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := make([]*File, 0, len(s.files))
+	for _, num := range slices.Sorted(maps.Keys(s.files)) {
+		list = append(list, s.files[num])
+	}
+	return list
+}
+
+// File returns the open file of a number, or nil.
+func (s *Set) File(num uint64) *File {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.files[num]
+}
+
+// put gives an open file its number, in place of the one it had (0: none).
+func (s *Set) put(num, before uint64, f *File) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.files, before)
+	s.files[num] = f
+}
+
+// drop forgets an open file.
+func (s *Set) drop(num uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.files, num)
+}
+
+// Close closes the descriptors.
+func (s *Set) Close() error {
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	var err error
+	for num, f := range maps.Clone(s.files) {
+		f.mu.Lock()
+		f.closed = true
+		err = errors.Join(err, f.f.Close())
+		f.mu.Unlock()
+		s.drop(num)
+	}
+	return err
+}
+
+func nlink(info fs.FileInfo) uint64 {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		return uint64(st.Nlink)
+	}
+	return 1
+}
+
+// inode tells open files apart while they are open.
+type inode struct{ dev, ino uint64 }
+
+func inodeOf(info fs.FileInfo) inode {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		return inode{uint64(st.Dev), st.Ino}
+	}
+	return inode{}
+}

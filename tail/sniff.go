@@ -1,0 +1,43 @@
+package tail
+
+import "bytes"
+
+// sniffSize is how much of a file's begin is looked at, bytes.
+const sniffSize = 4096
+
+// magics are the first bytes of files that are no text, from their formats'
+// own specifications (and file(1)'s magic database for the names).
+var magics = []struct{ magic, what string }{
+	{"\x1f\x8b", "a gzip archive"},
+	{"\x28\xb5\x2f\xfd", "a zstd archive"},
+	{"BZh", "a bzip2 archive"},
+	{"\xfd7zXZ\x00", "an xz archive"},
+	{"PK\x03\x04", "a zip archive"},
+	{"LPKSHHRH", "a systemd journal"},
+	{"SQLite format 3\x00", "an SQLite database"},
+	{"\xd4\xc3\xb2\xa1", "a packet capture"},
+	{"\xa1\xb2\xc3\xd4", "a packet capture"},
+	{"\x0a\x0d\x0d\x0a", "a packet capture"},
+	{"\x7fELF", "a program"},
+	{"%PDF-", "a PDF document"},
+	{"RIFF", "a media file"},
+	{"OggS", "a media file"},
+	{"\x1a\x45\xdf\xa3", "a media file"},
+	{"\x89PNG", "a picture"},
+}
+
+// Binary tells whether a file that begins with head is no text, and what it
+// is. Leading zeros say nothing: they may be where swab erased, or where a
+// writer went on behind a truncation.
+func Binary(head []byte) (what string, binary bool) {
+	for _, m := range magics {
+		if bytes.HasPrefix(head, []byte(m.magic)) {
+			return m.what, true
+		}
+	}
+	text := bytes.TrimLeft(head, "\x00")
+	if i := bytes.IndexByte(text, 0); i >= 0 {
+		return "NUL bytes among its first ones", true
+	}
+	return "", false
+}

@@ -1,0 +1,205 @@
+package tail
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"swab/ledger"
+)
+
+// ErrRewritten says that a file changed below what was read: what was taken
+// of it must be thrown away, and a sweep begins its next generation.
+var ErrRewritten = errors.New("the file was rewritten while it was read")
+
+// Waiting is a file with unread bytes.
+type Waiting struct {
+	File  *File
+	Bytes int64     // unread, half lines included
+	Since time.Time // since when there is something unread
+	// Oldest is the earliest time (Unix seconds, 0 unknown) at which the first
+	// unread byte can have been written, as far as sizes tell.
+	Oldest int64
+	Away   bool
+	// Half: what is unread is half a line, so far.
+	Half bool
+}
+
+// Pending lists the files of a class that have unread bytes, in the order in
+// which swab met them.
+func (s *Set) Pending(class string, now time.Time) ([]Waiting, error) {
+	var list []Waiting
+	for _, f := range s.Files() {
+		if f.Class() != class {
+			continue
+		}
+		f.mu.Lock()
+		if f.closed {
+			f.mu.Unlock()
+			continue
+		}
+		same, rec, err := f.look(now)
+		if err != nil {
+			f.trouble(err)
+		} else if same && f.size > rec.Cursor {
+			list = append(list, Waiting{
+				File: f, Bytes: f.size - rec.Cursor, Since: f.waiting, Away: f.Away(),
+				Oldest: f.oldest(&rec, rec.Cursor), Half: f.scanned >= f.size,
+			})
+		}
+		f.mu.Unlock()
+	}
+	return list, nil
+}
+
+// OldestUnread is the earliest time (Unix seconds, 0 unknown) at which the
+// file's first unread byte can have been written; unread is false when all is
+// read. It looks at no disk.
+func (f *File) OldestUnread() (oldest int64, unread bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	rec, ok := f.record()
+	if !ok || f.size <= rec.Cursor {
+		return 0, false
+	}
+	return f.oldest(&rec, rec.Cursor), true
+}
+
+// Unread is how many bytes no seal has taken, as of the last look.
+func (f *File) Unread() int64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	rec, ok := f.record()
+	if !ok {
+		return 0
+	}
+	return max(0, f.size-rec.Cursor)
+}
+
+// oldest is the ledger's bound, sharpened by the looks of this run.
+func (f *File) oldest(rec *ledger.File, off int64) int64 {
+	return max(rec.Oldest(off), f.points.Oldest(off))
+}
+
+// TakeOptions say what to take of a file.
+type TakeOptions struct {
+	// Budget is about how many bytes; a range ends with the line that passes
+	// it.
+	Budget int64
+	// Half takes half a line at the end, too: the file is finished, or the
+	// half line is at its limit.
+	Half bool
+	Now  time.Time
+	// Key is the day's key, for the marks.
+	Key *ledger.SumKey
+	// Location of times without a zone, in lines.
+	Location *time.Location
+}
+
+// Take begins a range at the file's cursor. It returns nil when there is
+// nothing to take. The caller reads it to its end with [Reader.Next].
+func (f *File) Take(o TakeOptions) (*Reader, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		return nil, nil
+	}
+	same, rec, err := f.look(o.Now)
+	if err != nil {
+		return nil, err
+	}
+	if !same {
+		return nil, ErrRewritten
+	}
+	if rec.Cursor == 0 { // it may have been empty, or half a magic, before
+		if why, binary := f.sniff(); binary {
+			return nil, refuse("%s", why)
+		}
+	}
+	end, cut, err := f.end(rec.Cursor, o)
+	if err != nil || end == rec.Cursor {
+		return nil, err
+	}
+	r := &Reader{
+		file: f, num: f.num, at: rec.Cursor, end: end, cut: cut, resumed: rec.Cut,
+		opts: o, rec: rec, midline: rec.Cut, from: rec.Cursor,
+		zeros: !f.rule.Opaque && !rec.Cut && rec.Gone.Len() == rec.Cursor,
+	}
+	if end == f.size {
+		r.endAt = o.Now.Unix()
+	}
+	return r, nil
+}
+
+// end finds where the range ends: behind the last newline within the budget,
+// or behind the first one past it. cut tells that it ends in mid-line.
+func (f *File) end(cursor int64, o TakeOptions) (end int64, cut bool, err error) {
+	if f.rule.Opaque {
+		return f.size, false, nil
+	}
+	f.scanned = max(f.scanned, cursor)
+	if o.Half { // the last look at these bytes
+		f.scanned = cursor
+	}
+	soft := min(f.size, cursor+o.Budget)
+	if end, err = f.lastNewline(f.scanned, soft); err != nil || end > 0 {
+		return end, false, err
+	}
+	if end, err = f.firstNewline(max(f.scanned, soft), f.size); err != nil || end > 0 {
+		return end, false, err
+	}
+	f.scanned = f.size
+	if o.Half {
+		return f.size, true, nil
+	}
+	return cursor, false, nil
+}
+
+const scanChunk = 64 << 10
+
+// lastNewline returns the offset behind the last newline of [from, to), or 0.
+func (f *File) lastNewline(from, to int64) (int64, error) {
+	buf := make([]byte, min(scanChunk, max(0, to-from)))
+	for to > from {
+		p := buf[:min(int64(len(buf)), to-from)]
+		start := to - int64(len(p))
+		if err := f.readFull(p, start); err != nil {
+			return 0, err
+		}
+		if i := bytes.LastIndexByte(p, '\n'); i >= 0 {
+			return start + int64(i) + 1, nil
+		}
+		to = start
+	}
+	return 0, nil
+}
+
+// firstNewline returns the offset behind the first newline of [from, to), or 0.
+func (f *File) firstNewline(from, to int64) (int64, error) {
+	buf := make([]byte, min(scanChunk, max(0, to-from)))
+	for from < to {
+		p := buf[:min(int64(len(buf)), to-from)]
+		if err := f.readFull(p, from); err != nil {
+			return 0, err
+		}
+		if i := bytes.IndexByte(p, '\n'); i >= 0 {
+			return from + int64(i) + 1, nil
+		}
+		from += int64(len(p))
+	}
+	return 0, nil
+}
+
+// readFull reads what the file's size promised.
+func (f *File) readFull(p []byte, off int64) error {
+	n, err := f.f.ReadAt(p, off)
+	if n == len(p) {
+		return nil
+	}
+	if err == io.EOF {
+		return ErrRewritten
+	}
+	return fmt.Errorf("file %d: %w", f.num, pathless(err))
+}

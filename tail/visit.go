@@ -1,0 +1,170 @@
+package tail
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+
+	"swab/ledger"
+)
+
+// revisit looks at one open file: has it grown, been renamed, removed, or
+// rewritten? s.changing is held.
+func (s *Set) revisit(num uint64, f *File, held bool, now time.Time) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.num != num || f.closed {
+		return nil
+	}
+	if !held {
+		s.seek(f)
+	}
+	same, rec, err := f.look(now)
+	if err != nil {
+		f.trouble(err)
+		return nil
+	}
+	f.wrong = ""
+	if !same {
+		return s.rewritten(f, rec, now)
+	}
+	if f.gone && rec.Cursor == f.size {
+		if is, ok := idle(f.f); is || !ok && now.Sub(f.quiet) > quietEnough {
+			return s.end(f, rec, "gone")
+		}
+	}
+	return nil
+}
+
+// quietEnough is how long a file without a name must not have grown before it
+// counts as finished where leases cannot be had.
+const quietEnough = time.Minute
+
+// seek looks where a file lies that no glob matches: where it was, or under
+// another name in the same directory. Otherwise it is read, but cannot be
+// unlinked, nor found again by the next start. f.mu is held.
+func (s *Set) seek(f *File) {
+	if f.astray || s.stillThere(f) {
+		return
+	}
+	f.away.Store(true)
+	info, err := f.f.Stat()
+	if err != nil || nlink(info) == 0 {
+		return
+	}
+	at, ok := s.siblings(f.place)[inodeOf(info).ino]
+	if f.astray = !ok; ok {
+		f.place = at
+		f.away.Store(at.Path() != f.home.Path())
+		s.paths.Set(f.num, at)
+	}
+	s.paths.SetAway(f.num, f.away.Load())
+}
+
+// stillThere tells whether the file's name still leads to it, for files that
+// no glob matches any more.
+func (s *Set) stillThere(f *File) bool {
+	root, err := os.OpenRoot(f.place.Root)
+	if err != nil {
+		return true // an unmounted root says nothing
+	}
+	defer root.Close()
+	info, err := root.Lstat(f.place.Name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	have, herr := f.f.Stat()
+	return err != nil || herr != nil || os.SameFile(info, have)
+}
+
+// rewritten ends the generation of f and begins the next: the file is shorter
+// than the cursor, or holds other bytes before it. What was not read of the
+// old one is lost, as far as its size was known.
+func (s *Set) rewritten(f *File, rec ledger.File, now time.Time) error {
+	old, known := f.num, max(rec.Size, lastSize(f.points))
+	events := endEvents(old, rec, known, "rewritten")
+	if err := s.begin([]*File{f}, old, events, now); err != nil {
+		return fmt.Errorf("file %d: next generation: %w", old, err)
+	}
+	s.paths.Drop(old)
+	s.tellLost(f.place, known-rec.Cursor)
+	return nil
+}
+
+// lastSize is the largest size that a look of this run saw.
+func lastSize(p ledger.Points) int64 {
+	if len(p) == 0 {
+		return 0
+	}
+	return p[len(p)-1].Size
+}
+
+// end closes a generation for good. s.changing and f.mu are held.
+func (s *Set) end(f *File, rec ledger.File, why string) error {
+	if err := s.ledger.Append(endEvents(f.num, rec, f.size, why)...); err != nil {
+		return fmt.Errorf("file %d: end: %w", f.num, err)
+	}
+	s.paths.Drop(f.num)
+	s.drop(f.num)
+	f.closed = true
+	if why == "gone" {
+		s.tellLost(f.place, rec.Size-rec.Cursor)
+	}
+	return pathless(f.f.Close())
+}
+
+// endEvents end a generation: what is unread up to size, or up to the size
+// that the ledger knows, is lost.
+func endEvents(num uint64, rec ledger.File, size int64, why string) []ledger.Event {
+	var events []ledger.Event
+	if to := max(size, rec.Size); to > rec.Cursor {
+		events = append(events, ledger.Event{Lost: &ledger.Lost{File: num, From: rec.Cursor, To: to, Why: why}})
+	}
+	return append(events, ledger.Event{Close: &ledger.FileClose{File: num, Why: why}})
+}
+
+// sniff looks at the begin of the file, as long as nothing of it was read.
+func (f *File) sniff() (what string, binary bool) {
+	if f.rule.Opaque {
+		return "", false
+	}
+	head := make([]byte, sniffSize)
+	n, err := f.f.ReadAt(head, 0)
+	if err != nil && err != io.EOF {
+		return "", false
+	}
+	return Binary(head[:n])
+}
+
+// Finish ends a file that swab has unlinked.
+func (s *Set) Finish(f *File) error {
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	rec, ok := f.record()
+	if !ok || f.closed {
+		return nil
+	}
+	return s.end(f, rec, "unlinked")
+}
+
+// Growth lists the files that grew since the ledger last heard of their size,
+// for a seen event.
+func (s *Set) Growth() []ledger.Growth {
+	var list []ledger.Growth
+	for _, f := range s.Files() {
+		f.mu.Lock()
+		rec, ok := f.record()
+		if ok && f.size > rec.Size {
+			list = append(list, ledger.Growth{
+				File: f.num, Size: f.size, Quiet: f.points.Oldest(rec.Size), SizeAt: f.seen.Unix(),
+			})
+		}
+		f.mu.Unlock()
+	}
+	return list
+}
