@@ -1,0 +1,97 @@
+package swab
+
+import (
+	"testing"
+	"time"
+)
+
+// hands are a wall clock and an elapsed time that a test turns.
+type hands struct {
+	wall time.Time
+	boot time.Duration
+}
+
+func (h *hands) clock(last time.Time) *Clock {
+	return newClock(last, func() time.Time { return h.wall }, func() time.Duration { return h.boot })
+}
+
+func (h *hands) pass(d time.Duration) {
+	h.wall = h.wall.Add(d)
+	h.boot += d
+}
+
+var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+func TestClockNeverGoesBack(t *testing.T) {
+	h := &hands{wall: noon, boot: time.Hour}
+	c := h.clock(time.Time{})
+	h.pass(time.Minute)
+	h.wall = h.wall.Add(-8 * 24 * time.Hour)
+	if got := c.Now(); !got.Equal(noon.Add(time.Minute)) {
+		t.Errorf("the wall clock went back eight days; now is %s", got)
+	}
+	h.pass(time.Hour)
+	if got := c.Now(); !got.Equal(noon.Add(61 * time.Minute)) {
+		t.Errorf("an hour later now is %s", got)
+	}
+	h.wall = noon.Add(8 * 24 * time.Hour)
+	if got := c.Now(); !got.Equal(h.wall) {
+		t.Errorf("the wall clock went ahead eight days; now is %s", got)
+	}
+}
+
+func TestClockGoesOnFromTheLastEvent(t *testing.T) {
+	h := &hands{wall: noon, boot: time.Hour}
+	c := h.clock(noon.Add(48 * time.Hour))
+	h.pass(time.Hour)
+	if got := c.Now(); !got.Equal(noon.Add(49 * time.Hour)) {
+		t.Errorf("the ledger is two days ahead of the wall; now is %s", got)
+	}
+}
+
+func TestClocksThatDisagreeHoldDestructionBackForTheGrace(t *testing.T) {
+	const grace = time.Hour
+	for name, turn := range map[string]func(*hands, *Clock){
+		"the wall went ahead": func(h *hands, _ *Clock) { h.wall = h.wall.Add(8 * 24 * time.Hour) },
+		"the wall went back":  func(h *hands, _ *Clock) { h.wall = h.wall.Add(-8 * 24 * time.Hour) },
+		"the store disagrees": func(h *hands, c *Clock) { c.Heard(h.wall.Add(-8 * 24 * time.Hour)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := &hands{wall: noon, boot: time.Hour}
+			c := h.clock(time.Time{})
+			c.Heard(noon)
+			if !c.Agree(grace) {
+				t.Fatal("clocks that agree do not")
+			}
+			h.pass(time.Minute)
+			turn(h, c)
+			if c.Agree(grace) {
+				t.Error("they agree")
+			}
+			h.pass(grace - time.Second)
+			if c.Agree(grace) {
+				t.Error("they agree before the grace is over")
+			}
+			h.pass(time.Second)
+			if !c.Agree(grace) {
+				t.Error("the limit is put off for longer than the grace")
+			}
+		})
+	}
+}
+
+func TestClocksThatAgreeAgainBeginANewGrace(t *testing.T) {
+	h := &hands{wall: noon, boot: time.Hour}
+	c := h.clock(time.Time{})
+	h.wall = noon.Add(24 * time.Hour)
+	c.Agree(time.Hour)
+	h.wall = noon
+	if !c.Agree(time.Hour) {
+		t.Fatal("the wall is right again, and they do not agree")
+	}
+	h.pass(2 * time.Hour)
+	h.wall = h.wall.Add(24 * time.Hour)
+	if c.Agree(time.Hour) {
+		t.Error("the first disagreement's grace counts for the second")
+	}
+}

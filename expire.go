@@ -1,0 +1,116 @@
+package swab
+
+import (
+	"encoding/hex"
+	"errors"
+	"io"
+	"slices"
+	"time"
+
+	"swab/ledger"
+	"swab/ship"
+	"swab/tail"
+)
+
+// expire is the last resort of invariant 4: bytes at their limit that could
+// not be sealed (why says what kept them) are marked for overwriting unread.
+// It is a loss, and always an error with counts.
+func (d *Daemon) expire(l *lane, waiting []tail.Waiting, now time.Time, why string) error {
+	due := slices.DeleteFunc(slices.Clone(waiting), func(w tail.Waiting) bool {
+		return w.File.EraseMode() == "off" || !l.overdue(w.Oldest, now)
+	})
+	if len(due) == 0 || !d.mayExpire(now) {
+		return nil
+	}
+	key, err := d.dayKey(now)
+	if err != nil {
+		return err
+	}
+	for _, w := range due {
+		for oldest, unread := w.Oldest, true; unread && l.overdue(oldest, now); oldest, unread = w.File.OldestUnread() {
+			r, err := w.File.Take(tail.TakeOptions{Budget: d.cfg.BatchSize, Half: true, Now: now, Key: key, Location: time.Local})
+			if errors.Is(err, tail.ErrRewritten) || err == nil && r == nil {
+				break
+			}
+			if err != nil {
+				return err
+			}
+			if err := d.expireRange(l, r, key, w, why); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// overdue tells whether bytes written at oldest (Unix seconds, 0 unknown) are
+// at the class's limit.
+func (l *lane) overdue(oldest int64, now time.Time) bool {
+	return oldest == 0 || now.Sub(time.Unix(oldest, 0)) >= l.class.RawLimit
+}
+
+// mayExpire is the safe first start: nobody else has these bytes, so nothing
+// is destroyed before one batch was shipped since the installation, or its
+// first grace has passed, and not while the clocks disagree.
+func (d *Daemon) mayExpire(now time.Time) bool {
+	var begun, shipped time.Time
+	d.ledger.View(func(s *ledger.State) { begun, shipped = s.Begun, s.FirstShip })
+	if shipped.IsZero() && now.Sub(begun) < d.cfg.FirstGrace {
+		return false
+	}
+	if !d.clock.Agree(d.cfg.ClockGrace) {
+		d.told.say(d.log.Error, "clock", "the wall clock, the elapsed time and the store's clock disagree; nothing unsealed is destroyed until they agree", "grace", d.cfg.ClockGrace)
+		return false
+	}
+	d.told.over("clock")
+	return true
+}
+
+// expireRange writes the sums of what is to be overwritten and the event,
+// which is the intent, too.
+func (d *Daemon) expireRange(l *lane, r *tail.Reader, key *ledger.SumKey, w tail.Waiting, why string) error {
+	id := ledger.BatchID{Class: ledger.ExpireClass}
+	d.ledger.View(func(s *ledger.State) { id.Number = s.NextExpire })
+	draft, err := d.spool.Create(ship.ID(id), ship.Codec{})
+	if err != nil {
+		return err
+	}
+	sums := ledger.NewSumWriter(sumsOf{draft}, key)
+	for {
+		c, err := r.Next(l.buf)
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return errors.Join(err, draft.Discard())
+		}
+		if c.Begins {
+			if err := sums.End(); err != nil {
+				return errors.Join(err, draft.Discard())
+			}
+			sums.Begin(c.From)
+		}
+		if _, err := sums.Write(c.Raw); err != nil {
+			return errors.Join(err, draft.Discard())
+		}
+	}
+	// One range an event: what a split found younger waits for its own time.
+	first := r.Ranges()[0]
+	if err := errors.Join(sums.End(), sums.Flush()); err != nil {
+		return errors.Join(err, draft.Discard())
+	}
+	sealed, err := draft.Seal()
+	if err != nil {
+		return err
+	}
+	event := ledger.Expire{
+		Batch: id, Range: first, Sums: hex.EncodeToString(sealed.SumsSHA256[:]), SumsKey: key.Day, Why: why,
+	}
+	if err := d.ledger.Append(ledger.Event{Expire: &event}); err != nil {
+		return errors.Join(err, d.spool.RemoveBody(ship.ID(id), false), d.spool.RemoveSums(ship.ID(id)))
+	}
+	d.haveSums(id)
+	d.log.Error("bytes reached their limit and could not be sealed; they are lost", "class", l.class.Name,
+		"file", d.fileName(w.File), "bytes", first.Len(), "lines", first.Lines, "why", why)
+	return d.spool.RemoveBody(ship.ID(id), false)
+}

@@ -1,0 +1,379 @@
+package swab
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"swab/config"
+	"swab/ledger"
+	"swab/scrub"
+	"swab/ship"
+	"swab/tail"
+)
+
+// lane carries one class from its files to sealed batches. It has one buffer,
+// however many files the class has.
+type lane struct {
+	class config.Class
+	codec ship.Codec
+	scrub *scrub.Writer // nil: bytes pass as they are
+	rules string        // the scrub policy, for the record
+	buf   []byte
+	// orphan: no --log names the class any more. Its unread bytes are sealed
+	// when they come near their limit, and not before.
+	orphan bool
+}
+
+// laneBuffer is how much is read at once, bytes.
+const laneBuffer = 256 << 10
+
+// lanePoll is how often a lane looks whether a batch is due.
+const lanePoll = 250 * time.Millisecond
+
+func newLane(c config.Class, codec config.Codec) (*lane, error) {
+	l := &lane{
+		class: c, codec: ship.Codec{Name: codec.Name, Level: codec.Level},
+		buf: make([]byte, laneBuffer), rules: c.Scrub.String(),
+	}
+	if c.Opaque {
+		l.codec, l.rules = ship.Codec{Name: ship.CodecNone}, "none"
+		return l, nil
+	}
+	var err error
+	l.scrub, err = scrub.NewWriter(io.Discard, c.Scrub)
+	return l, err
+}
+
+// ext is the end of the class's object names.
+func (l *lane) ext() string {
+	if l.class.Opaque {
+		return ".bin"
+	}
+	return ".log" + l.codec.Ext()
+}
+
+// laneLoop collects batch after batch; draining, it ends when all is read.
+func (d *Daemon) laneLoop(ctx context.Context, l *lane) error {
+	tick := time.NewTicker(lanePoll)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		sealed, err := d.collect(ctx, l, d.draining())
+		if err != nil {
+			if err = d.sealTrouble(l, err); err != nil {
+				return err
+			}
+		}
+		if sealed {
+			continue
+		}
+		if d.draining() {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+		case <-tick.C:
+		case <-d.drain:
+		}
+	}
+	return nil
+}
+
+// sealTrouble decides whether a batch that could not be sealed ends the
+// process (a failed sync does: what is on the disk is not known any more), or
+// is tried again: a full disk, a file that cannot be read.
+func (d *Daemon) sealTrouble(l *lane, err error) error {
+	var sync *ship.SyncError
+	if errors.As(err, &sync) || d.ledger.Broken() != nil || errors.Is(err, context.Canceled) {
+		return err
+	}
+	d.told.say(d.log.Error, "collect/"+l.class.Name, "nothing could be sealed; the raw bytes wait where they are", "class", l.class.Name, "error", d.clean(err))
+	return nil
+}
+
+// collect seals one batch of the class, if one is due or force says so. It
+// tells whether one was sealed.
+func (d *Daemon) collect(ctx context.Context, l *lane, force bool) (bool, error) {
+	now := d.clock.Now()
+	waiting, err := d.files.Pending(l.class.Name, now)
+	if err != nil {
+		return false, err
+	}
+	waiting = l.takeable(waiting, now)
+	if !l.due(waiting, d.cfg, now, force) {
+		return false, nil
+	}
+	if !d.room(l, waiting, now) {
+		return false, d.expire(l, waiting, now, "the spool is full")
+	}
+	if l.class.OnLimit == config.OnLimitExpire {
+		if err := d.expire(l, waiting, now, "the class is not sealed at its limit"); err != nil {
+			return false, err
+		}
+	}
+	sealed, err := d.seal(ctx, l, waiting, now)
+	if errors.Is(err, tail.ErrRewritten) {
+		return false, d.sweep() // the next generation begins; nothing was taken
+	}
+	if err != nil {
+		return false, errors.Join(err, d.expire(l, waiting, now, "nothing could be sealed"))
+	}
+	if sealed {
+		d.told.over("collect/" + l.class.Name)
+		d.wake()
+	}
+	return sealed, nil
+}
+
+// takeable leaves out what must wait: half lines, unless they are finished or
+// at their limit, and opaque files that someone still writes.
+func (l *lane) takeable(list []tail.Waiting, now time.Time) []tail.Waiting {
+	var out []tail.Waiting
+	for _, w := range list {
+		if l.class.Opaque {
+			if idle, ok := w.File.Idle(); ok && idle || !ok && now.Sub(w.Since) > time.Minute {
+				return append(out, w) // one file, one object
+			}
+			continue
+		}
+		if !w.Half || l.halfTime(w, now) {
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
+// halfTime tells whether half a line may be taken: nobody will complete it, or
+// it is at its limit.
+func (l *lane) halfTime(w tail.Waiting, now time.Time) bool {
+	if w.Oldest > 0 && l.overdue(w.Oldest, now) {
+		return true
+	}
+	if w.Oldest == 0 && now.Sub(w.Since) > time.Minute { // of unknown age, and nobody completes it
+		return true
+	}
+	if !w.Away {
+		return false
+	}
+	idle, ok := w.File.Idle()
+	return ok && idle || !ok && now.Sub(w.Since) > time.Minute
+}
+
+// due tells whether a batch is: enough bytes, old enough, near the limit, or
+// of a file that is on its way out.
+func (l *lane) due(list []tail.Waiting, cfg *config.Config, now time.Time, force bool) bool {
+	var total int64
+	for _, w := range list {
+		total += w.Bytes
+		if l.orphan {
+			if l.nearLimit(w, now) {
+				return true
+			}
+			continue
+		}
+		if force || l.class.Opaque || w.Away || now.Sub(w.Since) >= cfg.BatchAge || total >= cfg.BatchSize || l.nearLimit(w, now) {
+			return true
+		}
+	}
+	return false
+}
+
+// nearLimit is from four fifths of the limit on.
+func (l *lane) nearLimit(w tail.Waiting, now time.Time) bool {
+	return w.Oldest == 0 || now.Sub(time.Unix(w.Oldest, 0)) >= l.class.RawLimit/5*4
+}
+
+// room tells whether the spool takes another batch. At its limit reading
+// stops, and the raw bytes wait where they are; what is near its limit has a
+// reserve of an eighth.
+func (d *Daemon) room(l *lane, list []tail.Waiting, now time.Time) bool {
+	used, limit := d.spool.Used(), d.cfg.SpoolLimit
+	if used < limit {
+		d.told.over("spool/" + l.class.Name)
+		return true
+	}
+	d.told.say(d.log.Warn, "spool/"+l.class.Name, "the spool is full; reading waits until the store takes something",
+		"class", l.class.Name, "spool_bytes", used, "spool_limit", limit)
+	for _, w := range list {
+		if l.nearLimit(w, now) {
+			return used < limit+limit/8
+		}
+	}
+	return false
+}
+
+// seal reads the files one after another into one batch and closes it. Crash
+// windows: before the spool's renames nothing happened; between them and the
+// ledger's event the spool file is an orphan and the lines are read again;
+// after it the batch is sealed and the cursors have moved, in one event.
+func (d *Daemon) seal(ctx context.Context, l *lane, waiting []tail.Waiting, now time.Time) (bool, error) {
+	key, err := d.dayKey(now)
+	if err != nil {
+		return false, err
+	}
+	var last ledger.Class
+	d.ledger.View(func(s *ledger.State) {
+		if c := s.Classes[l.class.Name]; c != nil {
+			last = *c
+		}
+	})
+	id := ledger.BatchID{Class: l.class.Name, Number: last.Sealed + 1}
+	draft, err := d.spool.Create(ship.ID(id), l.codec)
+	if err != nil {
+		return false, err
+	}
+	b := &building{lane: l, draft: draft, sums: ledger.NewSumWriter(sumsOf{draft}, key)}
+	if err := d.fill(ctx, b, waiting, now, key); err != nil || len(b.ranges) == 0 {
+		return false, errors.Join(err, draft.Discard())
+	}
+	if err := b.sums.Flush(); err != nil {
+		return false, errors.Join(err, draft.Discard())
+	}
+	for _, f := range b.files {
+		if err := f.SyncData(); err != nil {
+			return false, errors.Join(fmt.Errorf("file %d: sync of its lines: %w", f.Num(), err), draft.Discard())
+		}
+	}
+	sealed, err := draft.Seal()
+	if err != nil {
+		return false, err
+	}
+	d.reached(stepSpooled)
+	at := later(now, last.LastKey)
+	event := ledger.Seal{
+		Batch: id, Key: ship.Key(d.cfg.To.Prefix, id.Class, at, d.host, d.node, id.Number, sealed.SHA256, l.ext()),
+		SHA256: hex.EncodeToString(sealed.SHA256[:]), Size: sealed.Size,
+		Sums: hex.EncodeToString(sealed.SumsSHA256[:]), SumsKey: key.Day, Scrub: l.rules, Ranges: b.ranges,
+	}
+	for _, r := range b.ranges {
+		event.Raw += r.Len()
+		event.Lines += r.Lines
+	}
+	if err := d.ledger.Append(ledger.Event{Seal: &event}); err != nil {
+		// A generation may have ended since it was read: nothing was taken.
+		return false, errors.Join(err, d.spool.RemoveBody(ship.ID(id), true), d.spool.RemoveSums(ship.ID(id)))
+	}
+	d.haveSums(id)
+	d.reached(stepSealed)
+	return true, nil
+}
+
+// building is a batch on its way.
+type building struct {
+	lane   *lane
+	draft  *ship.Draft
+	sums   *ledger.SumWriter
+	ranges []ledger.Range
+	files  []*tail.File
+}
+
+// sumsOf is the sums side of a draft, as a writer.
+type sumsOf struct{ *ship.Draft }
+
+func (s sumsOf) Write(p []byte) (int, error) { return s.WriteSums(p) }
+
+// fill reads what waits, file by file, until the batch is full.
+func (d *Daemon) fill(ctx context.Context, b *building, waiting []tail.Waiting, now time.Time, key *ledger.SumKey) error {
+	budget := d.cfg.BatchSize
+	for _, w := range waiting {
+		if budget <= 0 || ctx.Err() != nil {
+			break
+		}
+		r, err := w.File.Take(tail.TakeOptions{
+			Budget: budget, Half: b.lane.halfTime(w, now), Now: now, Key: key, Location: time.Local,
+		})
+		var refused *tail.RefusedError
+		if errors.As(err, &refused) {
+			if err := d.files.Refuse(w.File, refused); err != nil {
+				return err
+			}
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if r == nil {
+			continue
+		}
+		if err := b.read(ctx, r); err != nil {
+			return err
+		}
+		for _, read := range r.Ranges() {
+			budget -= read.Len()
+		}
+		b.ranges = append(b.ranges, r.Ranges()...)
+		b.files = append(b.files, w.File)
+	}
+	return ctx.Err()
+}
+
+// read carries one range through the scrubber into the draft.
+func (b *building) read(ctx context.Context, r *tail.Reader) error {
+	var out io.Writer = b.draft
+	if b.lane.scrub != nil {
+		b.lane.scrub.Reset(b.draft)
+		if r.Resumed() {
+			b.lane.scrub.Resume()
+		}
+		out = b.lane.scrub
+	}
+	for {
+		c, err := r.Next(b.lane.buf)
+		if err == io.EOF {
+			return b.endFile(r)
+		}
+		if err == nil && ctx.Err() != nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return err
+		}
+		if c.Begins {
+			if err := b.sums.End(); err != nil {
+				return err
+			}
+			b.sums.Begin(c.From)
+		}
+		if _, err := b.sums.Write(c.Raw); err != nil {
+			return err
+		}
+		if _, err := out.Write(c.Text); err != nil {
+			return err
+		}
+	}
+}
+
+// endFile ends a file's lines in the batch: a line cut off by its file's end
+// is masked at its edge and gets a newline, so that the next file's first line
+// stands alone.
+func (b *building) endFile(r *tail.Reader) error {
+	if err := b.sums.End(); err != nil {
+		return err
+	}
+	if b.lane.scrub == nil {
+		return nil
+	}
+	if !r.Cut() {
+		return b.lane.scrub.Flush()
+	}
+	if err := b.lane.scrub.Cut(); err != nil {
+		return err
+	}
+	_, err := b.draft.Write([]byte{'\n'})
+	return err
+}
+
+// dayKey returns the day's key of the sums, made if need be and in the ledger.
+func (d *Daemon) dayKey(now time.Time) (*ledger.SumKey, error) {
+	key, made, err := d.keys.Make(ledger.Day(now))
+	if err != nil {
+		return nil, err
+	}
+	if made {
+		err = d.ledger.Append(ledger.Event{Key: &ledger.KeyEvent{Use: "sums", Day: key.Day, Did: "made"}})
+	}
+	return key, err
+}

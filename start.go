@@ -1,0 +1,403 @@
+package swab
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"maps"
+	mathrand "math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"swab/config"
+	"swab/ledger"
+	"swab/retain"
+	"swab/scrub"
+	"swab/ship"
+	"swab/tail"
+)
+
+// Open starts a daemon up to the point where it could read: the flags hold
+// against this host, the store was met, the state is open, and what a crash
+// left over is swept. At a first start, an error means that nothing was
+// changed on this host.
+func Open(ctx context.Context, cfg *config.Config, log *slog.Logger) (*Daemon, error) {
+	names, err := scrub.New(scrub.Policy{})
+	if err != nil {
+		return nil, err
+	}
+	d := &Daemon{
+		cfg: cfg, log: log, names: names, drain: make(chan struct{}), sealed: make(chan struct{}, 1),
+		started: time.Now(), shippers: map[string]*shipper{}, sums: map[ledger.BatchID]bool{},
+	}
+	first, err := firstStart(cfg.State)
+	if err != nil {
+		return nil, err
+	}
+	if first {
+		if err := d.preflight(); err != nil {
+			return nil, err
+		}
+	}
+	if d.store, err = newStore(ctx, cfg); err != nil {
+		return nil, fmt.Errorf("--to %s: %w", cfg.To, err)
+	}
+	d.clock = NewClock(time.Time{})
+	if err := d.meetStore(ctx, first); err != nil {
+		return nil, err
+	}
+	if err := d.openState(); err != nil {
+		return nil, d.clean(errors.Join(err, d.closeState()))
+	}
+	return d, nil
+}
+
+// firstStart tells whether the state directory holds no ledger yet, and
+// whether it can be written.
+func firstStart(state string) (bool, error) {
+	info, err := os.Stat(filepath.Join(state, "ledger"))
+	if err == nil && !info.IsDir() {
+		return false, fmt.Errorf("--state %s: its ledger is not a directory", state)
+	}
+	if err == nil {
+		return false, writableDir(state)
+	}
+	dir := state
+	for {
+		info, err := os.Stat(dir)
+		if err == nil && !info.IsDir() {
+			return true, fmt.Errorf("--state %s: %s is not a directory", state, dir)
+		}
+		if err == nil {
+			return true, writableDir(dir)
+		}
+		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
+			return true, fmt.Errorf("--state %s: %w", state, err)
+		}
+		dir = filepath.Dir(dir)
+	}
+}
+
+func writableDir(dir string) error {
+	if err := unix.Access(dir, unix.W_OK|unix.X_OK); err != nil {
+		return fmt.Errorf("--state: %s cannot be written (uid %d): %w. Name a directory that swab's user owns", dir, os.Geteuid(), err)
+	}
+	return nil
+}
+
+// preflight opens the logs once, before anything is changed: what is to be
+// erased must be writable.
+func (d *Daemon) preflight() error {
+	var faults []error
+	rules := d.rules()
+	for _, f := range tail.Expand(tail.Options{Rules: rules, Exclude: d.cfg.Exclude, Follow: d.cfg.Follow}, func(string, error) {}) {
+		if f.Rule.Erase == "off" {
+			continue
+		}
+		if err := tail.TryWrite(f.Place); err != nil {
+			faults = append(faults, unwritable(d.names.String(f.Path), f.Info, err))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// unwritable says what is wrong with a log that swab cannot erase, and what to
+// do.
+func unwritable(name string, info fs.FileInfo, err error) error {
+	var why error = err
+	var perr *fs.PathError
+	if errors.As(err, &perr) {
+		why = perr.Err
+	}
+	cure := fmt.Sprintf("Run as the log's owner (%s), or add CAP_DAC_OVERRIDE, or ship only with --erase off", owner(info))
+	switch {
+	case errors.Is(err, syscall.EROFS):
+		cure = "Its file system is mounted read-only. Mount it writable, or ship only with --erase off"
+	case os.Geteuid() == 0 && errors.Is(err, syscall.EPERM):
+		cure = "It is immutable or append-only: chattr -i -a, or ship only with --erase off"
+	}
+	return fmt.Errorf("%s: can be read but not written (mode %#o; swab runs as uid %d): %w. %s", name, info.Mode().Perm(), os.Geteuid(), why, cure)
+}
+
+// newStore opens the store that --to names.
+func newStore(ctx context.Context, cfg *config.Config) (ship.Store, error) {
+	if cfg.To.Kind == config.Dir {
+		return ship.NewDir(cfg.To.Dir)
+	}
+	return ship.NewS3(ctx, ship.S3Options{
+		Bucket: cfg.To.Bucket, Endpoint: cfg.Endpoint, Region: cfg.Region,
+		PathStyle: cfg.PathStyle, SSE: cfg.SSE, KMSKey: cfg.KMSKey,
+	})
+}
+
+// meetStore probes the store. What only an operator can mend (no such bucket,
+// no right to put) ends a first start; later, and for a store that is merely
+// down, swab goes on and holds the limits.
+func (d *Daemon) meetStore(ctx context.Context, first bool) error {
+	ctx, cancel := context.WithTimeout(ctx, d.cfg.ShutdownTimeout)
+	defer cancel()
+	_, err := d.uploader(ctx)
+	if err == nil {
+		return nil
+	}
+	if first && ship.Permanent(err) {
+		return fmt.Errorf("--to %s: %w", d.cfg.To, err)
+	}
+	d.log.Error("the store was not met; nothing is lost, it is tried again", "store", d.cfg.To.String(), "error", err)
+	return nil
+}
+
+// uploader returns the way to the store, once the store was met and has shown
+// whether it heeds conditions.
+func (d *Daemon) uploader(ctx context.Context) (*ship.Uploader, error) {
+	d.uploaderMu.Lock()
+	defer d.uploaderMu.Unlock()
+	if d.upload != nil {
+		return d.upload, nil
+	}
+	probe, err := ship.Probe(ctx, d.store, d.cfg.To.Prefix)
+	if err != nil {
+		d.contact.failed(d.clock.Now(), d.names.String(err.Error()))
+		return nil, err
+	}
+	d.clock.Heard(probe.Date)
+	d.contact.up(probe.Conditional)
+	verify, err := ship.ParseVerify(string(d.cfg.Verify))
+	if err != nil {
+		return nil, err
+	}
+	d.upload = &ship.Uploader{Store: d.store, Verify: verify, Conditional: probe.Conditional}
+	if d.cfg.RateLimit > 0 {
+		d.upload.Rate = ship.NewRate(d.cfg.RateLimit)
+	}
+	d.log.Info("store met", "store", d.cfg.To.String(), "conditional_put", probe.Conditional)
+	if !probe.Conditional {
+		d.log.Warn("the store accepted the same key twice (it ignores If-None-Match); falling back to HEAD before PUT: two swabs with one state directory could overwrite each other")
+	}
+	return d.upload, nil
+}
+
+// openState opens ledger, keys, spool and files, and sweeps what is orphaned.
+func (d *Daemon) openState() error {
+	var err error
+	state := d.cfg.State
+	if err := os.MkdirAll(state, 0o700); err != nil {
+		return fmt.Errorf("--state %s: %w", state, err)
+	}
+	if d.ledger, err = ledger.Open(state, ledger.Options{Now: func() time.Time { return d.clock.Now() }}); err != nil {
+		return fmt.Errorf("--state %s: %w", state, err)
+	}
+	var last time.Time
+	d.ledger.View(func(s *ledger.State) { last = s.LastAt })
+	d.clock = NewClock(last)
+	if d.keys, err = ledger.OpenKeys(keysDir(state)); err != nil {
+		return err
+	}
+	if d.paths, err = ledger.OpenPaths(state); err != nil {
+		return err
+	}
+	if d.spool, err = ship.OpenSpool(spoolDir(state)); err != nil {
+		return err
+	}
+	if _, err := d.spool.Sweep(d.spoolKnown); err != nil {
+		return fmt.Errorf("orphans in the spool: %w", err)
+	}
+	d.ledger.View(func(s *ledger.State) {
+		for id, b := range s.Batches {
+			if b.RawLeft() {
+				d.sums[id] = true
+			}
+		}
+	})
+	if err := d.begin(); err != nil {
+		return err
+	}
+	d.files = tail.New(tail.Options{
+		Rules: d.rules(), Exclude: d.cfg.Exclude, Follow: d.cfg.Follow, Name: d.names.String, Warn: d.log.Warn,
+	}, d.ledger, d.keys, d.paths)
+	return nil
+}
+
+func (d *Daemon) closeState() error {
+	var errs error
+	if d.files != nil {
+		errs = errors.Join(errs, d.files.Close())
+	}
+	if d.spool != nil {
+		errs = errors.Join(errs, d.spool.Close())
+	}
+	if d.ledger != nil {
+		errs = errors.Join(errs, d.ledger.Close())
+	}
+	return errs
+}
+
+// begin writes the start event with the settings in force, and a policy event
+// for each class whose settings changed, and makes the lanes and shippers.
+func (d *Daemon) begin() error {
+	var old map[string]ledger.Retention
+	host, node := "", ""
+	d.ledger.View(func(s *ledger.State) {
+		old, host, node = maps.Clone(s.Policies), s.Host, s.Node
+		for name := range s.Classes {
+			d.addShipper(name, s.Policies[name].RawSpool)
+		}
+	})
+	if node == "" {
+		host, node = hostName(d.names), randomHex(4)
+	}
+	d.host, d.node = host, node
+	policies := map[string]ledger.Retention{}
+	for name, c := range d.cfg.Classes {
+		policies[name] = retention(c)
+		d.addShipper(name, policies[name].RawSpool)
+	}
+	events := []ledger.Event{{Start: &ledger.Start{
+		Version: Version(), Machine: machine(), Boot: firstLine("/proc/sys/kernel/random/boot_id"),
+		Host: host, Node: node, Policies: policies,
+	}}}
+	for _, name := range slices.Sorted(maps.Keys(policies)) {
+		before, known := old[name]
+		now := policies[name]
+		if known && before != now {
+			events = append(events, ledger.Event{Policy: &ledger.Policy{Class: name, Old: &before, New: &now}})
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(old)) {
+		if _, still := policies[name]; !still {
+			before := old[name]
+			events = append(events, ledger.Event{Policy: &ledger.Policy{Class: name, Old: &before}})
+		}
+	}
+	if err := d.ledger.Append(events...); err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.cfg.Classes)) {
+		l, err := newLane(d.cfg.Classes[name], d.cfg.Codec)
+		if err != nil {
+			return fmt.Errorf("class %s: %w", name, err)
+		}
+		d.lanes = append(d.lanes, l)
+		if r := d.cfg.Classes[name].Redact; len(r) > 0 {
+			d.log.Warn("this version takes addresses out and does not blank fields yet", "class", name, "not_blanked", strings.Join(r, ", "))
+		}
+	}
+	return d.adoptClasses(old)
+}
+
+// adoptClasses makes lanes for the classes that the ledger knows and no --log
+// names any more: their files are held to their limit all the same. Lines that
+// have to leave then are truncated, whatever the class said before: no flag is
+// there to say that addresses may stay in.
+func (d *Daemon) adoptClasses(policies map[string]ledger.Retention) error {
+	for _, name := range slices.Sorted(maps.Keys(policies)) {
+		if _, named := d.cfg.Classes[name]; named || policies[name].Scrub == "none" {
+			continue
+		}
+		l, err := newLane(config.Class{Name: name, RawLimit: policies[name].RawLimit.Duration(), OnLimit: config.OnLimitSeal}, d.cfg.Codec)
+		if err != nil {
+			return fmt.Errorf("class %s: %w", name, err)
+		}
+		l.orphan = true
+		d.lanes = append(d.lanes, l)
+	}
+	return nil
+}
+
+// dirRetry is how long a store directory that is away is left alone at the
+// most: asking the own host costs nobody anything.
+const dirRetry = 3 * time.Second
+
+func (d *Daemon) addShipper(class string, raw bool) {
+	s := &shipper{class: class, rawBody: raw, wake: make(chan struct{}, 1), backoff: ship.Backoff{Rand: mathrand.Int64N}}
+	if d.cfg.To.Kind == config.Dir {
+		s.backoff.Cap = dirRetry
+	}
+	d.shippers[class] = s
+}
+
+// rules are the globs, as tail wants them.
+func (d *Daemon) rules() []tail.Rule {
+	var rules []tail.Rule
+	for _, l := range d.cfg.Logs {
+		c := d.cfg.Classes[l.Class]
+		rules = append(rules, tail.Rule{
+			Class: l.Class, Pattern: l.Pattern, Root: l.Root, Limit: c.RawLimit, Opaque: c.Opaque, Erase: string(l.Erase),
+		})
+	}
+	return rules
+}
+
+// retention is what a class's settings mean for its raw bytes.
+func retention(c config.Class) ledger.Retention {
+	r := ledger.Retention{
+		RawLimit: seconds(c.RawLimit), EraseAfter: seconds(c.EraseAfter), AtLimit: c.EraseAtLimit,
+		Erase: string(c.Erase), Fill: string(c.Fill), OnLimit: string(c.OnLimit), Scrub: c.Scrub.String(),
+		Keep: seconds(c.Keep), RawSpool: c.Opaque || c.Scrub.Mode == scrub.Keep || len(c.Scrub.KeepNets) > 0,
+	}
+	if c.Opaque {
+		r.Scrub = "none"
+	}
+	if r.Fill == "" {
+		r.Fill = retain.FillZero.String()
+	}
+	return r
+}
+
+// seconds rounds down: a limit is never lengthened.
+func seconds(t time.Duration) ledger.Seconds { return ledger.Seconds(t / time.Second) }
+
+// Version is the module's version as built.
+func Version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
+}
+
+// hostName is the host's name without addresses, fit for a key.
+func hostName(names *scrub.Scrubber) string {
+	name, err := os.Hostname()
+	if err != nil || name == "" {
+		return "host"
+	}
+	return names.String(name)
+}
+
+// machine is a hash of the machine id, which is not to leave a host as it is
+// (machine-id(5)).
+func machine() string {
+	id := firstLine("/etc/machine-id")
+	if id == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte("swab ledger " + id))
+	return hex.EncodeToString(sum[:8])
+}
+
+func firstLine(path string) string {
+	p, err := os.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	line, _, _ := strings.Cut(string(p), "\n")
+	return line
+}
+
+func randomHex(n int) string {
+	p := make([]byte, n)
+	rand.Read(p)
+	return hex.EncodeToString(p)
+}

@@ -1,0 +1,31 @@
+package swab
+
+// step names a boundary between two effects: what a crash right there leaves
+// behind is in ARCHITECTURE.md's table, and tests crash at each.
+type step string
+
+const (
+	stepSpooled  step = "spooled"  // the batch has its name in the spool; no event yet
+	stepSealed   step = "sealed"   // the seal is in the ledger
+	stepPut      step = "put"      // the store has the object; no event yet
+	stepShipped  step = "shipped"  // the ship event is in the ledger; the spool still has the body
+	stepIntended step = "intended" // the intent is in the ledger; nothing is overwritten
+	stepWritten  step = "written"  // overwritten, not synced
+	stepSynced   step = "synced"   // overwritten and synced, not punched
+	stepPunched  step = "punched"  // punched; no event yet
+	stepErased   step = "erased"   // the erased event is in the ledger
+	stepUnlinked step = "unlinked" // a finished file is unlinked; no event yet
+)
+
+// steps lists them in the order in which a batch goes through them.
+var steps = [...]step{
+	stepSpooled, stepSealed, stepPut, stepShipped, stepIntended,
+	stepWritten, stepSynced, stepPunched, stepErased, stepUnlinked,
+}
+
+// reached tells a test where the daemon is.
+func (d *Daemon) reached(s step) {
+	if d.at != nil {
+		d.at(s)
+	}
+}

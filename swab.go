@@ -1,0 +1,321 @@
+// Package swab is the daemon: it takes logs line by line, scrubs them, ships
+// them and wipes them.
+//
+//	files ──tail──▶ chunk ──scrub──▶ lines without IPs ──ship──▶ batch ─seal─▶ spool ──▶ store
+//	  ▲                                                             │                     │ verified
+//	  └────────────────────── erase ◀── retain ◀────────────── ledger ◀───────────────────┘
+//
+// [Open] meets the store and the state and finishes what a crash interrupted.
+// [Daemon.Run] runs until its context ends; [Daemon.Once] reads to the end,
+// ships, erases and returns. Both turn the same four cranks, each a synchronous
+// step that a test can call alone:
+//
+//	sweep   which files are there (tail)
+//	collect one class's unread lines into a sealed batch (lane.go)
+//	ship    a class's next sealed batch into the store (shipping.go)
+//	erase   what the plan says, by way of the ledger (erasing.go)
+package swab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"swab/config"
+	"swab/ledger"
+	"swab/scrub"
+	"swab/ship"
+	"swab/tail"
+)
+
+// Daemon is one swab with its state directory.
+type Daemon struct {
+	cfg   *config.Config
+	log   *slog.Logger
+	clock *Clock
+
+	ledger *ledger.Ledger
+	keys   *ledger.Keys
+	paths  *ledger.Paths
+	spool  *ship.Spool
+	store  ship.Store
+	files  *tail.Set
+	names  *scrub.Scrubber // for host names and paths
+
+	host, node string
+	started    time.Time
+	contact    contact
+	lanes      []*lane
+	shippers   map[string]*shipper // by class
+
+	// erasing is held while ranges are overwritten or files unlinked.
+	erasing sync.Mutex
+	sumsMu  sync.Mutex
+	sums    map[ledger.BatchID]bool // whose sums files are in the spool
+	// drain: nothing waits for its batch to fill up any more.
+	drain  chan struct{}
+	once   sync.Once
+	sealed chan struct{} // a batch was sealed or shipped
+	told   told
+
+	at func(step) // tests: called at each step; nil otherwise
+
+	uploaderMu sync.Mutex
+	upload     *ship.Uploader // nil until the store was met
+}
+
+// Run runs until ctx ends, then flushes for at most the shutdown timeout. The
+// error is what ended it, nil after ctx ended and all was flushed.
+func (d *Daemon) Run(ctx context.Context) error { return d.clean(d.run(ctx)) }
+
+func (d *Daemon) run(ctx context.Context) error {
+	work, stop := context.WithCancelCause(context.Background())
+	defer stop(nil)
+	var wg sync.WaitGroup
+	start := func(loop func(context.Context) error) {
+		wg.Go(func() {
+			if err := loop(work); err != nil && work.Err() == nil {
+				stop(err)
+			}
+		})
+	}
+	if err := d.sweep(); err != nil {
+		return err
+	}
+	d.greet()
+	defer d.listen(work)()
+	start(d.sweepLoop)
+	start(d.eraseLoop)
+	for _, s := range d.shippers {
+		start(func(ctx context.Context) error { return d.shipLoop(ctx, s) })
+	}
+	var reading sync.WaitGroup
+	for _, l := range d.lanes {
+		reading.Go(func() {
+			if err := d.laneLoop(work, l); err != nil && work.Err() == nil {
+				stop(err)
+			}
+		})
+	}
+
+	select {
+	case <-ctx.Done():
+	case <-work.Done():
+	}
+	d.once.Do(func() { close(d.drain) })
+	if work.Err() == nil {
+		d.flush(work, &reading)
+	}
+	stop(errStopped)
+	reading.Wait()
+	wg.Wait()
+	if err := context.Cause(work); !errors.Is(err, errStopped) {
+		return err
+	}
+	return d.ledger.Append(ledger.Event{Stop: &ledger.Stop{Why: "asked to"}})
+}
+
+var errStopped = errors.New("stopped")
+
+// flush waits until all is read, shipped and erased, or the time is up.
+// Nothing is lost either way: the next start goes on.
+func (d *Daemon) flush(work context.Context, reading *sync.WaitGroup) {
+	ctx, cancel := context.WithTimeout(work, d.cfg.ShutdownTimeout)
+	defer cancel()
+	read := make(chan struct{})
+	go func() { reading.Wait(); close(read) }()
+	select {
+	case <-read:
+	case <-ctx.Done():
+		return
+	}
+	for d.unshipped() > 0 {
+		select {
+		case <-d.sealed:
+		case <-ctx.Done():
+			d.log.Warn("stopped before all was shipped; the next start ships it", "batches", d.unshipped())
+			return
+		}
+	}
+	if err := d.erase(ctx); err != nil {
+		d.log.Error("erasing", "error", d.clean(err))
+	}
+}
+
+// Once reads to the end of every file, ships, erases and returns. With the
+// store down it seals what there is, holds the limits, and says so.
+func (d *Daemon) Once(ctx context.Context, progress func(Progress)) error {
+	return d.clean(d.passOnce(ctx, progress))
+}
+
+func (d *Daemon) passOnce(ctx context.Context, progress func(Progress)) error {
+	d.once.Do(func() { close(d.drain) })
+	if err := d.sweep(); err != nil {
+		return err
+	}
+	d.greet()
+	for _, l := range d.lanes {
+		if err := d.readAll(ctx, l, progress); err != nil {
+			return err
+		}
+	}
+	shipErr := d.shipAll(ctx, progress)
+	if err := d.erase(ctx); err != nil {
+		return errors.Join(shipErr, err)
+	}
+	if err := d.sweep(); err != nil {
+		return errors.Join(shipErr, err)
+	}
+	d.tellUnread()
+	stop := d.ledger.Append(ledger.Event{Stop: &ledger.Stop{Why: "read to the end"}})
+	return errors.Join(shipErr, stop)
+}
+
+// tellUnread says what one pass had to leave: lines that are not whole yet.
+func (d *Daemon) tellUnread() {
+	for _, f := range d.files.Files() {
+		if n := f.Unread(); n > 0 {
+			d.log.Warn("the last line is not whole and stays", "file", d.fileName(f), "bytes", n)
+		}
+	}
+}
+
+// readAll seals everything of a class.
+func (d *Daemon) readAll(ctx context.Context, l *lane, progress func(Progress)) error {
+	for {
+		sealed, err := d.collect(ctx, l, true)
+		if err != nil || !sealed {
+			return err
+		}
+		d.report(progress)
+	}
+}
+
+// Progress is how far a run has come, for a person at a terminal.
+type Progress struct {
+	Read, Shipped, Unread int64 // bytes
+	Lines                 int64 // shipped
+}
+
+func (d *Daemon) report(progress func(Progress)) {
+	if progress == nil {
+		return
+	}
+	var p Progress
+	d.ledger.View(func(s *ledger.State) {
+		for _, c := range s.Classes {
+			p.Read += c.Account.SealedBytes + c.Account.ShippedBytes
+			p.Shipped += c.Account.ShippedBytes
+			p.Unread += c.Account.Unread
+			p.Lines += c.Account.LinesShipped
+		}
+	})
+	progress(p)
+}
+
+// sweepLoop looks at the directories, in the rhythm of --sweep and when one of
+// them changes.
+func (d *Daemon) sweepLoop(ctx context.Context) error {
+	watch := tail.NewWatch(d.roots())
+	defer watch.Close()
+	if err := watch.Err(); err != nil {
+		d.log.Warn("no notifications of new files; they are found by sweeping", "error", err, "every", d.cfg.Sweep)
+	}
+	tick := time.NewTicker(d.cfg.Sweep)
+	defer tick.Stop()
+	seen := d.clock.Now()
+	for {
+		if err := d.sweep(); err != nil {
+			return err
+		}
+		if now := d.clock.Now(); now.Sub(seen) >= seenEvery {
+			if err := d.noteGrowth(); err != nil {
+				return err
+			}
+			seen = now
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		case <-watch.Changed():
+		}
+	}
+}
+
+// seenEvery is how often the ledger hears of the sizes of unsealed bytes.
+const seenEvery = time.Minute
+
+func (d *Daemon) sweep() error {
+	if err := d.files.Sweep(d.clock.Now()); err != nil {
+		return fmt.Errorf("sweep: %w", err)
+	}
+	return nil
+}
+
+func (d *Daemon) noteGrowth() error {
+	if grown := d.files.Growth(); len(grown) > 0 {
+		return d.ledger.Append(ledger.Event{Seen: &ledger.Seen{Files: grown}})
+	}
+	return nil
+}
+
+func (d *Daemon) roots() []string {
+	roots := map[string]bool{}
+	for _, l := range d.cfg.Logs {
+		roots[l.Root] = true
+	}
+	return slices.Sorted(maps.Keys(roots))
+}
+
+// unshipped counts the sealed batches that the store does not have.
+func (d *Daemon) unshipped() int {
+	n := 0
+	d.ledger.View(func(s *ledger.State) {
+		for _, c := range s.Classes {
+			n += int(c.Sealed - c.Shipped)
+		}
+	})
+	return n
+}
+
+// wake tells the shippers, the eraser and a flush that something moved.
+func (d *Daemon) wake() {
+	select {
+	case d.sealed <- struct{}{}:
+	default:
+	}
+	for _, s := range d.shippers {
+		select {
+		case s.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// draining tells whether nothing waits any more.
+func (d *Daemon) draining() bool {
+	select {
+	case <-d.drain:
+		return true
+	default:
+		return false
+	}
+}
+
+// Ledger gives the daemon's ledger to those who show its state.
+func (d *Daemon) Ledger() *ledger.Ledger { return d.ledger }
+
+// Close gives files and state back. It writes nothing.
+func (d *Daemon) Close() error {
+	return errors.Join(d.files.Close(), d.spool.Close(), d.ledger.Close())
+}
+
+func spoolDir(state string) string { return filepath.Join(state, "spool") }
+func keysDir(state string) string  { return filepath.Join(state, "keys") }
