@@ -1,0 +1,9 @@
+//go:build !linux
+
+package main
+
+import "syscall"
+
+// childAttr puts the child into a process group of its own, so that a
+// terminal's Ctrl-C reaches the demo alone, which then ends it.
+func childAttr() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }

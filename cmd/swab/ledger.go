@@ -1,0 +1,208 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/spf13/pflag"
+
+	"swab/ledger"
+)
+
+// defaultState is where `swab run` keeps its state, too.
+const defaultState = "/var/lib/swab"
+
+// timeForm is how the commands print times, always UTC.
+const timeForm = time.DateTime
+
+// ledgerCommand is `swab ledger`.
+func ledgerCommand(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
+	return choose(ctx, "swab ledger", []command{
+		{"check", "verify the chain and balance both accounts", ledgerCheck},
+		{"show", "print the events, a line each", ledgerShow},
+		{"trace", "tell the history of a file or of an object", ledgerTrace},
+		{"repair", "begin a new chain after damage; what is damaged is kept aside", ledgerRepair},
+	}, args, stdin, stdout, stderr)
+}
+
+// stateFlag adds --state, with $SWAB_STATE as its default.
+func stateFlag(fs *pflag.FlagSet) *string {
+	dir := defaultState
+	if v := os.Getenv("SWAB_STATE"); v != "" {
+		dir = v
+	}
+	return fs.String("state", dir, "the state directory, as of swab run")
+}
+
+const checkUsage = `swab ledger check [--state DIR]
+  reads the whole ledger, verifies its chain, and proves from it alone that every byte is
+  accounted for. It changes nothing. Exit status 3: something is wrong.
+`
+
+// ledgerCheck is `swab ledger check`.
+func ledgerCheck(_ context.Context, args []string, _ io.Reader, stdout, _ io.Writer) error {
+	fs := flagSet("swab ledger check")
+	dir := stateFlag(fs)
+	if helped, err := parse(fs, args, checkUsage, 0, 0, stdout); helped || err != nil {
+		return err
+	}
+	r, err := ledger.Check(*dir)
+	if err != nil {
+		return err
+	}
+	if err := printReport(stdout, *dir, r); err != nil {
+		return err
+	}
+	if len(r.Problems) > 0 {
+		return errFound
+	}
+	return nil
+}
+
+func printReport(out io.Writer, dir string, r *ledger.Report) error {
+	w := bufio.NewWriter(out)
+	fmt.Fprintf(w, "ledger in %s: %s in %s", shown(dir), counted(int(r.Events), "event"), counted(r.Segments, "segment"))
+	if r.State != nil {
+		if !r.State.Begun.IsZero() {
+			fmt.Fprintf(w, ", from %s", stamp(r.State.Begun))
+		}
+		fmt.Fprintf(w, " to %s", stamp(r.State.LastAt))
+	}
+	fmt.Fprintln(w)
+	if r.State != nil && len(r.State.Classes) > 0 {
+		fmt.Fprintln(w)
+		printColumns(w, accountRows(r.State))
+		fmt.Fprintln(w)
+	}
+	if r.Live {
+		fmt.Fprintln(w, "note: a swab is running on it; what it is writing now is not counted")
+	}
+	for _, n := range r.Notes {
+		fmt.Fprintf(w, "note: %s\n", n)
+	}
+	for _, p := range r.Problems {
+		fmt.Fprintf(w, "wrong: %s\n", p)
+	}
+	switch {
+	case len(r.Problems) > 0:
+		fmt.Fprintf(w, "%s: this ledger proves nothing from there on\n", counted(len(r.Problems), "problem"))
+	case len(r.Notes) > 0:
+		fmt.Fprintln(w, "ok: every sum fits, and every byte since the last repair is accounted for")
+	default:
+		fmt.Fprintln(w, "ok: every sum fits, and every byte is accounted for")
+	}
+	return w.Flush()
+}
+
+// accountRows is both accounts of each class; both come to what was written.
+func accountRows(s *ledger.State) [][]string {
+	rows := [][]string{{"CLASS", "WRITTEN", "=", "UNREAD", "SEALED", "SHIPPED", "EXPIRED", "LOST", "=", "PRESENT", "ERASED", "REMOVED"}}
+	for _, name := range slices.Sorted(maps.Keys(s.Classes)) {
+		a := s.Classes[name].Account
+		row := []string{name, saidBytes(a.Written), "="}
+		for _, n := range []int64{a.Unread, a.SealedBytes, a.ShippedBytes, a.Expired, a.Lost} {
+			row = append(row, saidBytes(n))
+		}
+		row = append(row, "=")
+		for _, n := range []int64{a.Present, a.Erased, a.Removed} {
+			row = append(row, saidBytes(n))
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// printColumns aligns the first column to the left, the others to the right.
+func printColumns(w io.Writer, rows [][]string) {
+	widths := map[int]int{}
+	for _, row := range rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	for _, row := range rows {
+		for i, cell := range row {
+			pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
+			if i == 0 {
+				fmt.Fprint(w, "  ", cell, pad)
+			} else {
+				fmt.Fprint(w, "  ", pad, cell)
+			}
+		}
+		fmt.Fprintln(w)
+	}
+}
+
+const repairUsage = `swab ledger repair [--state DIR]
+  after damage that stops swab: moves the damaged segments to DIR/ledger.damaged and begins a
+  new chain with what the good ones come to. swab must not be running.
+`
+
+// ledgerRepair is `swab ledger repair`.
+func ledgerRepair(_ context.Context, args []string, _ io.Reader, stdout, _ io.Writer) error {
+	fs := flagSet("swab ledger repair")
+	dir := stateFlag(fs)
+	if helped, err := parse(fs, args, repairUsage, 0, 0, stdout); helped || err != nil {
+		return err
+	}
+	r, err := ledger.Repair(*dir, time.Now())
+	if errors.Is(err, ledger.ErrSound) {
+		_, err = fmt.Fprintf(stdout, "nothing to do: %v\n", err)
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	w := bufio.NewWriter(stdout)
+	for _, d := range r.Damaged {
+		fmt.Fprintf(w, "found: %s\n", d)
+	}
+	for _, m := range r.Moved {
+		fmt.Fprintf(w, "kept: %s\n", shown(m))
+	}
+	if r.Segment > 0 {
+		fmt.Fprintf(w, "a new chain begins in segment %d; it quotes event %d, sum %s\n", r.Segment, r.Last, r.Sum)
+	}
+	if r.Lost > 0 {
+		fmt.Fprintf(w, "%s after event %d could not be used: what they told of is done again, so batches sealed there may be in the store twice\n",
+			counted(r.Lost, "line"), r.Last)
+	}
+	return w.Flush()
+}
+
+// stamp is a time as the commands print it.
+func stamp(t time.Time) string { return t.UTC().Format(timeForm) }
+
+// grouped is a number with commas.
+func grouped(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// walkLedger reads events and says so where the end is torn, which the next
+// start mends. Other damage is an error.
+func walkLedger(dir string, stderr io.Writer, fn func(e *ledger.Event, sum string) error) error {
+	err := ledger.Walk(dir, fn)
+	var bad *ledger.CorruptionError
+	if !errors.As(err, &bad) {
+		return err
+	}
+	if bad.Torn {
+		fmt.Fprintln(stderr, "note: the last event is being written, or was torn by a crash; the next start mends that")
+		return nil
+	}
+	return fmt.Errorf("%w; swab ledger check tells more", err)
+}

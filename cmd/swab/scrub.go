@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"swab/scrub"
+)
+
+const scrubUsage = `swab scrub [flags] < LOG > CLEAN
+  copies standard input to standard output and takes the IP addresses out
+`
+
+// scrubBuffer is how much of the input is read at once, bytes. What is there is
+// written at once, so that a live pipe does not wait for a full buffer.
+const scrubBuffer = 1 << 20
+
+// scrubCommand is `swab scrub`, a filter.
+func scrubCommand(ctx context.Context, args []string, stdin io.Reader, stdout, _ io.Writer) error {
+	fs := flagSet("swab scrub")
+	mode := fs.String("scrub", scrub.Truncate.String(), "what an address becomes: truncate, mask or keep")
+	text := fs.String("mask-text", scrub.DefaultMaskText, "what mask writes in its place")
+	v4 := fs.Int("ipv4-prefix", scrub.DefaultIPv4Prefix, "bits that truncate keeps of an IPv4 address")
+	v6 := fs.Int("ipv6-prefix", scrub.DefaultIPv6Prefix, "bits that truncate keeps of an IPv6 address")
+	nets := fs.StringArray("keep-net", nil, "a network (10.0.0.0/8) whose addresses stay; may be given again")
+	if helped, err := parse(fs, args, scrubUsage, 0, 0, stdout); helped || err != nil {
+		return err
+	}
+	policy, err := scrubPolicy(fs, *mode, *text, *v4, *v6, *nets)
+	if err != nil {
+		return err
+	}
+	w, err := scrub.NewWriter(stdout, policy)
+	if err != nil {
+		return usageError("swab scrub: " + err.Error())
+	}
+	buffer := make([]byte, scrubBuffer)
+	for ctx.Err() == nil {
+		n, rerr := stdin.Read(buffer)
+		if _, err := w.Write(buffer[:n]); err != nil {
+			return fmt.Errorf("standard output: %w", err)
+		}
+		if rerr == nil {
+			continue
+		}
+		if rerr == io.EOF {
+			rerr = nil
+		} else {
+			rerr = fmt.Errorf("standard input: %w", rerr)
+		}
+		if err := w.Flush(); err != nil {
+			rerr = errors.Join(rerr, fmt.Errorf("standard output: %w", err))
+		}
+		return rerr
+	}
+	return ctx.Err()
+}
+
+// scrubPolicy puts the flags together and reports every fault at once.
+func scrubPolicy(fs *pflag.FlagSet, mode, text string, v4, v6 int, nets []string) (scrub.Policy, error) {
+	p := scrub.Policy{MaskText: text, IPv4Prefix: v4, IPv6Prefix: v6}
+	var faults []string
+	fault := func(flag, value, problem string) {
+		faults = append(faults, fmt.Sprintf("--%s %s: %s", flag, value, problem))
+	}
+	var err error
+	if p.Mode, err = scrub.ParseMode(mode); err != nil {
+		modes := []string{scrub.Truncate.String(), scrub.Mask.String(), scrub.Keep.String()}
+		fault("scrub", mode, "must be one of "+strings.Join(modes, ", ")+"."+near(mode, modes))
+	}
+	for _, f := range []struct {
+		name       string
+		bits, most int
+	}{{"ipv4-prefix", v4, 31}, {"ipv6-prefix", v6, 127}} {
+		if f.bits < 1 || f.bits > f.most {
+			fault(f.name, fs.Lookup(f.name).Value.String(), fmt.Sprintf("must be 1 to %d bits; --scrub keep leaves whole addresses", f.most))
+		}
+	}
+	if text == "" || (scrub.Policy{MaskText: text}).Validate() != nil {
+		fault("mask-text", fmt.Sprintf("%q", text), "must be 1 to 64 bytes without control characters")
+	}
+	for _, n := range nets {
+		prefix, err := netip.ParsePrefix(n)
+		if addr, aerr := netip.ParseAddr(n); err != nil && aerr == nil && addr.Zone() == "" {
+			prefix, err = netip.PrefixFrom(addr, addr.BitLen()), nil
+		}
+		if err != nil {
+			fault("keep-net", n, "is not a network. Write one such as 10.0.0.0/8 or fd00::/8")
+			continue
+		}
+		p.KeepNets = append(p.KeepNets, prefix.Masked())
+	}
+	if len(faults) > 0 {
+		return p, usageError(strings.Join(faults, "\n"))
+	}
+	return p, nil
+}
