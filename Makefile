@@ -1,0 +1,43 @@
+# Go is all that these need, but for lint (golangci-lint) and image (docker).
+export CGO_ENABLED = 0
+
+.PHONY: all build test race lint fuzz-short bench docs image ci help
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
+
+all: build test lint ## build, test, lint
+
+build: ## the binary, ./swab
+	go build -trimpath -o swab ./cmd/swab
+
+test: ## all tests
+	go test ./...
+
+race: ## all tests under the race detector, which wants cgo
+	CGO_ENABLED=1 go test -race ./...
+
+lint: ## gofmt, vet for each platform, golangci-lint
+	@test -z "$$(gofmt -l .)" || { gofmt -d .; exit 1; }
+	go vet ./...
+	GOARCH=arm64 go vet ./...
+	GOOS=darwin GOARCH=arm64 go vet ./...
+	golangci-lint run ./...
+
+FUZZTIME ?= 10s
+fuzz-short: ## each fuzz target for FUZZTIME (10s)
+	FUZZTIME=$(FUZZTIME) bash .ci/run fuzz
+
+bench: ## each benchmark once, about a second each
+	go test -run '^$$' -bench . -benchmem ./...
+
+docs: ## write the generated parts of the pages, and check all of them
+	go test -run 'TestDocsFlagsTable' . -write-docs
+	go test -run 'TestDocs' .
+
+image: ## the container image, swab
+	docker build -t swab .
+
+ci: ## what a change must pass
+	bash .ci/run
