@@ -29,7 +29,8 @@ func (d *Daemon) expire(l *lane, waiting []tail.Waiting, now time.Time, why stri
 	for _, w := range due {
 		for oldest, unread := w.Oldest, true; unread && l.overdue(oldest, now); oldest, unread = w.File.OldestUnread() {
 			r, err := w.File.Take(tail.TakeOptions{Budget: d.cfg.BatchSize, Half: true, Now: now, Key: key, Location: time.Local})
-			if errors.Is(err, tail.ErrRewritten) || err == nil && r == nil {
+			var refused *tail.RefusedError
+			if errors.Is(err, tail.ErrRewritten) || errors.As(err, &refused) || err == nil && r == nil {
 				break
 			}
 			if err != nil {

@@ -18,14 +18,14 @@ func (d *Daemon) finishFiles() error {
 		if !f.Away() || f.EraseMode() == "off" || !d.bare(num) {
 			continue
 		}
-		err := f.Unlinking(num, func(place ledger.Place, held os.FileInfo) error {
+		err := f.Unlinking(num, d.clock.Now(), func(place ledger.Place, held os.FileInfo) error {
 			root, err := os.OpenRoot(place.Root)
 			if err != nil {
 				return err
 			}
 			defer root.Close()
 			return retain.Unlink(root, place.Name, func(info os.FileInfo) bool {
-				return os.SameFile(info, held) && info.Size() == held.Size()
+				return os.SameFile(info, held) && info.Size() == held.Size() // what is longer holds unread lines
 			})
 		})
 		switch {

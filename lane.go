@@ -61,7 +61,8 @@ func (d *Daemon) laneLoop(ctx context.Context, l *lane) error {
 	tick := time.NewTicker(lanePoll)
 	defer tick.Stop()
 	for ctx.Err() == nil {
-		sealed, err := d.collect(ctx, l, d.draining())
+		draining := d.draining() // asked before collecting: the last pass takes all
+		sealed, err := d.collect(ctx, l, draining)
 		if err != nil {
 			if err = d.sealTrouble(l, err); err != nil {
 				return err
@@ -70,7 +71,7 @@ func (d *Daemon) laneLoop(ctx context.Context, l *lane) error {
 		if sealed {
 			continue
 		}
-		if d.draining() {
+		if draining {
 			return nil
 		}
 		select {

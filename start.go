@@ -46,22 +46,23 @@ func Open(ctx context.Context, cfg *config.Config, log *slog.Logger) (*Daemon, e
 	if err != nil {
 		return nil, err
 	}
-	if first {
-		if err := d.preflight(); err != nil {
-			return nil, err
+	d.clock = NewClock(time.Time{})
+	if !first {
+		// What the state knows decides about the store: one that is down now
+		// is no reason not to hold the limits.
+		return d, d.startOn(d.openState, func() error { return d.openStore(ctx, first) }, d.begin)
+	}
+	return d, d.startOn(d.preflight, func() error { return d.openStore(ctx, first) }, d.openState, d.begin)
+}
+
+// startOn takes the steps in order. What fails is undone.
+func (d *Daemon) startOn(steps ...func() error) error {
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return d.clean(errors.Join(err, d.closeState()))
 		}
 	}
-	if d.store, err = newStore(ctx, cfg); err != nil {
-		return nil, fmt.Errorf("--to %s: %w", cfg.To, err)
-	}
-	d.clock = NewClock(time.Time{})
-	if err := d.meetStore(ctx, first); err != nil {
-		return nil, err
-	}
-	if err := d.openState(); err != nil {
-		return nil, d.clean(errors.Join(err, d.closeState()))
-	}
-	return d, nil
+	return nil
 }
 
 // firstStart tells whether the state directory holds no ledger yet, and
@@ -131,7 +132,24 @@ func unwritable(name string, info fs.FileInfo, err error) error {
 	return fmt.Errorf("%s: can be read but not written (mode %#o; swab runs as uid %d): %w. %s", name, info.Mode().Perm(), os.Geteuid(), why, cure)
 }
 
-// newStore opens the store that --to names.
+// openStore opens the store that --to names, and meets it.
+func (d *Daemon) openStore(ctx context.Context, first bool) error {
+	known := ""
+	if !first {
+		d.ledger.View(func(s *ledger.State) { known = s.Store })
+	}
+	var err error
+	if d.cfg.To.Kind == config.Dir && known == d.storeURL() {
+		d.store = ship.KnownDir(d.cfg.To.Dir) // never made anew: it may not be mounted
+	} else if d.store, err = newStore(ctx, d.cfg); err != nil {
+		return fmt.Errorf("--to %s: %w", d.cfg.To, err)
+	}
+	return d.meetStore(ctx, first)
+}
+
+// storeURL is --to, fit for the ledger.
+func (d *Daemon) storeURL() string { return d.names.String(d.cfg.To.String()) }
+
 func newStore(ctx context.Context, cfg *config.Config) (ship.Store, error) {
 	if cfg.To.Kind == config.Dir {
 		return ship.NewDir(cfg.To.Dir)
@@ -221,9 +239,6 @@ func (d *Daemon) openState() error {
 			}
 		}
 	})
-	if err := d.begin(); err != nil {
-		return err
-	}
 	d.files = tail.New(tail.Options{
 		Rules: d.rules(), Exclude: d.cfg.Exclude, Follow: d.cfg.Follow, Name: d.names.String, Warn: d.log.Warn,
 	}, d.ledger, d.keys, d.paths)
@@ -266,7 +281,7 @@ func (d *Daemon) begin() error {
 	}
 	events := []ledger.Event{{Start: &ledger.Start{
 		Version: Version(), Machine: machine(), Boot: firstLine("/proc/sys/kernel/random/boot_id"),
-		Host: host, Node: node, Policies: policies,
+		Host: host, Node: node, Store: d.storeURL(), Policies: policies,
 	}}}
 	for _, name := range slices.Sorted(maps.Keys(policies)) {
 		before, known := old[name]

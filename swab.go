@@ -108,6 +108,9 @@ func (d *Daemon) run(ctx context.Context) error {
 	case <-ctx.Done():
 	case <-work.Done():
 	}
+	if err := d.sweep(); err != nil { // what was created a moment ago is read, too
+		stop(err)
+	}
 	d.once.Do(func() { close(d.drain) })
 	if work.Err() == nil {
 		d.flush(work, &reading)
@@ -169,8 +172,10 @@ func (d *Daemon) passOnce(ctx context.Context, progress func(Progress)) error {
 	if err := d.erase(ctx); err != nil {
 		return errors.Join(shipErr, err)
 	}
-	if err := d.sweep(); err != nil {
-		return errors.Join(shipErr, err)
+	for again := true; again; again = d.files.Missing() {
+		if err := d.sweep(); err != nil {
+			return errors.Join(shipErr, err)
+		}
 	}
 	d.tellUnread()
 	stop := d.ledger.Append(ledger.Event{Stop: &ledger.Stop{Why: "read to the end"}})
@@ -260,10 +265,14 @@ func (d *Daemon) sweep() error {
 }
 
 func (d *Daemon) noteGrowth() error {
-	if grown := d.files.Growth(); len(grown) > 0 {
-		return d.ledger.Append(ledger.Event{Seen: &ledger.Seen{Files: grown}})
+	grown := d.files.Growth()
+	if len(grown) == 0 {
+		return nil
 	}
-	return nil
+	if err := d.ledger.Append(ledger.Event{Seen: &ledger.Seen{Files: grown}}); d.ledger.Broken() != nil {
+		return err
+	}
+	return nil // else a file ended meanwhile; the next one lists the others
 }
 
 func (d *Daemon) roots() []string {

@@ -72,6 +72,8 @@ type Start struct {
 	// fixes them.
 	Host string `json:"host"`
 	Node string `json:"node"`
+	// Store is where batches go, as --to names it, scrubbed.
+	Store string `json:"store,omitempty"`
 	// Policies are the effective retention settings, by class.
 	Policies map[string]Retention `json:"policies"`
 }

@@ -57,7 +57,7 @@ func (s *State) applyStart(e *Event) {
 		s.Begun = e.At
 		s.Host, s.Node = e.Start.Host, e.Start.Node
 	}
-	s.Machine, s.Boot, s.Stopped = e.Start.Machine, e.Start.Boot, false
+	s.Store, s.Machine, s.Boot, s.Stopped = e.Start.Store, e.Start.Machine, e.Start.Boot, false
 	for name, r := range e.Start.Policies {
 		s.Policies[name] = r
 		s.class(name)

@@ -14,7 +14,8 @@ import (
 type State struct {
 	Host string `json:"host"`
 	Node string `json:"node"`
-	// Machine and Boot of the last start.
+	// Store, Machine and Boot of the last start.
+	Store   string `json:"store,omitempty"`
 	Machine string `json:"machine"`
 	Boot    string `json:"boot"`
 	// Begun is the time of the first start, LastAt that of the last event.

@@ -38,6 +38,10 @@ const (
 //   - a body whose link was not synced: there, or not there and put again.
 type Dir struct{ dir string }
 
+// KnownDir is the store in a directory that held one before. It makes nothing:
+// as long as the directory is away (not mounted yet), every call is an error.
+func KnownDir(dir string) *Dir { return &Dir{dir: dir} }
+
 // NewDir opens the store in dir, and makes the directory if its parent is
 // there. Once open, it is never made again: a directory that goes missing, or
 // that lost its .swab directory as an unmounted one does, is an error.

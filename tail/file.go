@@ -277,8 +277,10 @@ func (f *File) Alone(num uint64, fn func(*os.File) error) error {
 	return errors.Join(err, w.Close())
 }
 
-// Unlinking calls fn with the file's place while nothing else is done to it.
-func (f *File) Unlinking(num uint64, fn func(place ledger.Place, held os.FileInfo) error) error {
+// Unlinking calls fn with the file's place while nothing else is done to it,
+// if the file is the generation numbered num and holds what the ledger knows,
+// no byte more: or ErrOtherGeneration. held is what fstat says of it then.
+func (f *File) Unlinking(num uint64, now time.Time, fn func(place ledger.Place, held os.FileInfo) error) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.closed || f.num != num {
@@ -287,6 +289,13 @@ func (f *File) Unlinking(num uint64, fn func(place ledger.Place, held os.FileInf
 	info, err := f.f.Stat()
 	if err != nil {
 		return fmt.Errorf("file %d: %w", num, pathless(err))
+	}
+	same, rec, err := f.look(now)
+	if err != nil {
+		return err
+	}
+	if !same || info.Size() != rec.Cursor || f.size != rec.Cursor {
+		return ErrOtherGeneration
 	}
 	return fn(f.place, info)
 }

@@ -148,6 +148,13 @@ func (w *world) sweep() {
 	}
 }
 
+// settle sweeps until it is known what became of every file.
+func (w *world) settle() {
+	w.t.Helper()
+	for w.sweep(); w.set.Missing(); w.sweep() {
+	}
+}
+
 func (w *world) pending(class string) []Waiting {
 	w.t.Helper()
 	list, err := w.set.Pending(class, w.clock())

@@ -23,11 +23,21 @@ func (s *Set) adoptRest(now time.Time) error {
 			}
 		}
 	})
+	for num := range s.missed {
+		if _, still := missing[num]; !still {
+			delete(s.missed, num)
+		}
+	}
 	for num, rec := range missing {
 		place, ok := s.paths.Get(num)
 		if ok && s.readopt(num, rec, place, now) {
+			delete(s.missed, num)
 			continue
 		}
+		if s.missed[num]++; s.missed[num] < goneAfter {
+			continue
+		}
+		delete(s.missed, num)
 		if err := s.ledger.Append(endEvents(num, rec, 0, "gone")...); err != nil {
 			return err
 		}
@@ -35,6 +45,19 @@ func (s *Set) adoptRest(now time.Time) error {
 		s.tellLost(place, rec.Size-rec.Cursor)
 	}
 	return nil
+}
+
+// goneAfter is in how many sweeps in a row a file must not be found before it
+// is gone: a rename while a directory is read can hide both of its names from
+// that reading (readdir(3) promises nothing about it).
+const goneAfter = 3
+
+// Missing tells whether the ledger knows files that no sweep has found so far;
+// the next sweeps decide.
+func (s *Set) Missing() bool {
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	return len(s.missed) > 0
 }
 
 // readopt opens a known file at its last place, or beside it. It is false when

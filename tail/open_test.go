@@ -102,7 +102,7 @@ func TestErrorsHoldNoPath(t *testing.T) {
 	f := w.set.Files()[0]
 	w.must(f.f.Close())
 	_, err := f.Take(w.options())
-	errs := []error{err, f.SyncData(), f.Erase(f.Num(), nil), f.Unlinking(f.Num(), nil)}
+	errs := []error{err, f.SyncData(), f.Erase(f.Num(), nil), f.Unlinking(f.Num(), w.clock(), nil)}
 	for i, err := range errs {
 		if err == nil || strings.Contains(err.Error(), "203.0.113.7") {
 			t.Errorf("%d: %v", i, err)

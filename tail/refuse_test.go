@@ -172,7 +172,7 @@ func TestBinaryContentThatComesLaterIsRefused(t *testing.T) {
 			}
 			// It goes: the ledger hears of it without a restart.
 			w.remove("a.log")
-			w.sweep()
+			w.settle()
 			w.ledger.View(func(s *ledger.State) {
 				if len(s.Files) != 0 {
 					t.Errorf("%d files in the ledger", len(s.Files))

@@ -271,7 +271,7 @@ func TestAGenerationBegunMeanwhileEndsItsReaders(t *testing.T) {
 	if err := f.Erase(num, nil); !errors.Is(err, ErrOtherGeneration) {
 		t.Errorf("Erase: %v", err)
 	}
-	if err := f.Unlinking(num, nil); !errors.Is(err, ErrOtherGeneration) {
+	if err := f.Unlinking(num, w.clock(), nil); !errors.Is(err, ErrOtherGeneration) {
 		t.Errorf("Unlinking: %v", err)
 	}
 }

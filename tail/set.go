@@ -49,7 +49,8 @@ type Set struct {
 	// above all, which waits for the ledger's disk meanwhile. Locks are taken
 	// in the order changing, File.mu, the ledger's own, mu.
 	changing sync.Mutex
-	sweep    sweep // what the running sweep has learned
+	sweep    sweep          // what the running sweep has learned
+	missed   map[uint64]int // in how many sweeps in a row a known file was not found
 
 	// mu guards what is below. Nothing is called while it is held, so that the
 	// files can be asked for inside [ledger.Ledger.View], too.
@@ -71,7 +72,7 @@ type sweep struct {
 func New(opts Options, led *ledger.Ledger, keys *ledger.Keys, paths *ledger.Paths) *Set {
 	opts.Rules = slices.Clone(opts.Rules)
 	slices.SortStableFunc(opts.Rules, func(a, b Rule) int { return cmp.Compare(a.Limit, b.Limit) })
-	return &Set{opts: opts, ledger: led, keys: keys, paths: paths, files: map[uint64]*File{}, refused: map[string]string{}}
+	return &Set{opts: opts, ledger: led, keys: keys, paths: paths, files: map[uint64]*File{}, refused: map[string]string{}, missed: map[uint64]int{}}
 }
 
 // Sweep looks at the directories and at every file: it opens what is new,
