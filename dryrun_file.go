@@ -65,15 +65,12 @@ func (c *caster) sniff(f *os.File, t *target) (what string, binary bool) {
 	if t.Rule.Opaque {
 		return "", false
 	}
-	n, err := f.ReadAt(c.buf[:sniffSize], 0)
+	n, err := f.ReadAt(c.buf[:tail.SniffSize], 0)
 	if err != nil && err != io.EOF {
 		return "", false // reading will tell
 	}
 	return tail.Binary(c.buf[:n])
 }
-
-// sniffSize is how much of a file's begin is looked at, as tail does.
-const sniffSize = 4096
 
 // tryWrite opens the file as erasing will, if it ever will.
 func tryWrite(t *target, info fs.FileInfo, mode string) (writable, why string) {

@@ -14,12 +14,6 @@ import (
 	"swab/tail"
 )
 
-// How a run parts what it reads by age; see tail.Reader.
-const (
-	forecastChunk = 32 << 10 // bytes whose age is read at once
-	forecastSplit = 3600     // seconds that the ages within a range lie apart
-)
-
 // unread streams what no event accounts for and puts it on the scale, range
 // by range.
 func (c *caster) unread(ctx context.Context, f *os.File, t *target, info fs.FileInfo, s *scale) error {
@@ -29,7 +23,7 @@ func (c *caster) unread(ctx context.Context, f *os.File, t *target, info fs.File
 		return nil
 	}
 	if !s.lane {
-		s.idle = "no --log names its class any more"
+		s.idle = "no --log names its class any more; it is sealed when it comes near its limit"
 		return nil
 	}
 	if t.Rule.Opaque {
@@ -42,7 +36,7 @@ func (c *caster) unread(ctx context.Context, f *os.File, t *target, info fs.File
 		s.unread(r, "modified")
 		return nil
 	}
-	u := &unreadFile{f: f, rec: rec, size: info.Size(), now: c.now, at: rec.Cursor, line: rec.Cursor, zeros: rec.Cursor == 0}
+	u := &unreadFile{f: f, rule: t.Rule, rec: rec, size: info.Size(), now: c.now, at: rec.Cursor, line: rec.Cursor, zeros: rec.Cursor == 0}
 	// The daemon looks at sizes alone before it lets unread bytes expire.
 	bound := rec.Oldest(rec.Cursor)
 	s.expires = s.expires && !c.now.Before(dueAt(bound, s.policy))
@@ -70,6 +64,7 @@ func (c *caster) unread(ctx context.Context, f *os.File, t *target, info fs.File
 
 // unreadFile is a file on its way through the forecast.
 type unreadFile struct {
+	rule     tail.Rule
 	f        *os.File
 	rec      ledger.File
 	at, size int64
@@ -88,8 +83,8 @@ var errShrank = errors.New("it was truncated while it was read")
 // begins one where the age moves on. emit gets what is complete.
 func (u *unreadFile) next(buf []byte, emit func(ledger.Range, string)) error {
 	p := buf[:min(int64(len(buf)), u.size-u.at)]
-	if u.at < u.rec.First.Size && len(p) > forecastChunk {
-		p = p[:forecastChunk]
+	if u.at < u.rec.First.Size && len(p) > tail.BacklogChunk {
+		p = p[:tail.BacklogChunk]
 	}
 	if n, err := u.f.ReadAt(p, u.at); n < len(p) {
 		if err == io.EOF {
@@ -110,8 +105,7 @@ func (u *unreadFile) next(buf []byte, emit func(ledger.Range, string)) error {
 		u.zeros = len(text) == 0
 	}
 	oldest, known := u.age(text)
-	apart := oldest - u.open.Oldest
-	if u.open.Len() > 0 && !u.midline && (apart <= -forecastSplit || apart >= forecastSplit) {
+	if u.open.Len() > 0 && !u.midline && u.rule.Splits(oldest, u.open.Oldest, u.now) {
 		u.end(emit)
 	}
 	if u.open.Len() == 0 {

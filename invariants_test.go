@@ -489,3 +489,37 @@ func listing(t *testing.T, dir string) string {
 	}
 	return string(out)
 }
+
+// The class recording takes whole files, and only when nobody writes them:
+// their bytes leave as they are, one object a file, and are erased.
+func TestRecordingsLeaveWholeAndWhenClosed(t *testing.T) {
+	b := newBench(t)
+	path := filepath.Join(b.logs, "a.mkv")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content := strings.Repeat("\x1a\x45\xdf\xa3\x00\x00 frame 203.0.113.77\n\xff", 40000)
+	if _, err := f.WriteString(content); err != nil {
+		t.Fatal(err)
+	}
+	b.once("recording")
+	if n := len(b.objects()); n != 0 {
+		t.Fatalf("%d objects of a recording that is still written", n)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	b.once("recording")
+	keys := b.objects()
+	if len(keys) != 1 || !strings.HasSuffix(keys[0], ".bin") {
+		t.Fatalf("objects: %v", keys)
+	}
+	if b.body(keys[0]) != content {
+		t.Error("the recording was changed on its way")
+	}
+	if raw(t, path) != "" {
+		t.Error("raw bytes are left")
+	}
+	b.check()
+}

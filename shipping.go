@@ -198,13 +198,12 @@ func metadata(b *ledger.Batch) map[string]string {
 		last = max(last, r.Newest)
 	}
 	return map[string]string{
-		"swab-lines":  strconv.FormatInt(b.Lines, 10),
-		"swab-raw":    strconv.FormatInt(b.Raw, 10),
-		"swab-first":  stamp(first),
-		"swab-last":   stamp(last),
-		"swab-scrub":  b.Scrub,
-		"swab-sha256": b.SHA256,
-		"swab-seal":   b.SealSum,
+		"swab-lines": strconv.FormatInt(b.Lines, 10),
+		"swab-raw":   strconv.FormatInt(b.Raw, 10),
+		"swab-first": stamp(first),
+		"swab-last":  stamp(last),
+		"swab-scrub": b.Scrub,
+		"swab-seal":  b.SealSum,
 	}
 }
 

@@ -55,8 +55,11 @@ func checkClassName(name string) error {
 	if name == "" || len(name) > 32 || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
 		return fmt.Errorf("%q cannot name a class: 1 to 32 of a-z, 0-9 and -", printable(name))
 	}
-	if name == "ledger" {
+	switch name {
+	case "ledger":
 		return errors.New(`"ledger" cannot name a class: the ledger's own objects lie under class=ledger/`)
+	case "expire":
+		return errors.New(`"expire" cannot name a class: the ledger names ranges by it that were never sealed`)
 	}
 	return nil
 }

@@ -99,6 +99,7 @@ func TestEachFaultNamesFlagValueAndRemedy(t *testing.T) {
 		{"new class like none", "--class mine:like=ap", `--class mine:like=ap: like: there is no preset "ap". Did you mean "api"? ` + known},
 		{"like for a preset", "--class api:like=web", "--class api:like=web: api is a class already; like= begins a new one. Choose another name"},
 		{"class name", "--class My_Class:like=web", `--class My_Class:like=web: "My_Class" cannot name a class: 1 to 32 of a-z, 0-9 and -`},
+		{"class named expire", "--class expire:like=web", `--class expire:like=web: "expire" cannot name a class: the ledger names ranges by it that were never sealed`},
 		{"class named ledger", "--class ledger:like=web", `--class ledger:like=web: "ledger" cannot name a class: the ledger's own objects lie under class=ledger/`},
 		{"state is a file", "--state $T/file", "--state $T/file: is a file. Name a directory"},
 		{"state others can write", "--state $T/open", "--state $T/open: others can write to it (mode 0770). Take that from them (chmod 0700), or name a directory in it, which swab makes"},

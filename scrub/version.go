@@ -88,7 +88,7 @@ func (v *view) wordBefore(end int) int {
 // slash, as in a User-Agent (RFC 9110, section 10.1.5), and not a host's name
 // or a directory.
 func (v *view) product(b, e int) bool {
-	end := b
+	var end int
 	switch {
 	case v.at(b-1) == '/':
 		end = b - 1

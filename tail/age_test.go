@@ -232,6 +232,28 @@ func TestABacklogIsSplitWhereItsLinesGetYounger(t *testing.T) {
 	}
 }
 
+// What is past the limit goes as one: a line of ten days is erased with those
+// of eight, and the ledger is spared a range an hour.
+func TestABacklogPastItsLimitIsNotSplit(t *testing.T) {
+	w := newWorld(t)
+	w.pass(time.Since(w.now))
+	now := w.clock().Truncate(time.Second)
+	var text strings.Builder
+	for _, d := range []time.Duration{10, 9, 8} {
+		text.WriteString(dated(now.Add(-d*24*time.Hour), 3000))
+	}
+	w.budget = 64 << 20
+	w.write("a.log", text.String())
+	w.sweep()
+	w.seal("api")
+	w.ledger.View(func(s *ledger.State) {
+		ranges := s.Batches[ledger.BatchID{Class: "api", Number: 1}].PlainRanges()
+		if want := now.Add(-10 * 24 * time.Hour).Unix(); len(ranges) != 1 || ranges[0].Oldest > want {
+			t.Errorf("ranges: %+v", ranges)
+		}
+	})
+}
+
 func TestForgedTimesMakeBytesOlderAtTheMost(t *testing.T) {
 	w := newWorld(t)
 	w.write("a.log", "")

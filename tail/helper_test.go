@@ -64,6 +64,9 @@ func newWorld(t testing.TB, rules ...Rule) *world {
 		if rules[i].Erase == "" {
 			rules[i].Erase = "live"
 		}
+		if rules[i].Limit == 0 {
+			rules[i].Limit = ledger.Seconds(week).Duration()
+		}
 	}
 	w.opts = Options{Rules: rules, Name: filepath.Base, Warn: w.warn}
 	w.start()

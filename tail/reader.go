@@ -3,6 +3,7 @@ package tail
 import (
 	"bytes"
 	"io"
+	"time"
 
 	"swab/ledger"
 )
@@ -50,8 +51,8 @@ func (r *Reader) Next(buf []byte) (Chunk, error) {
 		return Chunk{}, r.finish()
 	}
 	p := buf[:min(int64(len(buf)), r.end-r.at)]
-	if r.at < r.rec.First.Size && len(p) > backlogChunk {
-		p = p[:backlogChunk]
+	if r.at < r.rec.First.Size && len(p) > BacklogChunk {
+		p = p[:BacklogChunk]
 	}
 	if err := f.readFull(p, r.at); err != nil {
 		return Chunk{}, err
@@ -133,9 +134,9 @@ func (r *Reader) age(text []byte) (oldest, newest int64) {
 	return oldest, newest
 }
 
-// backlogChunk is how finely the age of bytes is read that are older than
-// swab's first sight of them: a week's log may come in one range.
-const backlogChunk = 32 << 10
+// BacklogChunk is how finely the age of bytes is read that are older than
+// swab's first sight of them, bytes: a week's log may come in one range.
+const BacklogChunk = 32 << 10
 
 func firstLine(p []byte) []byte {
 	p = p[:min(len(p), lineTimeSpan)]
@@ -148,12 +149,19 @@ func firstLine(p []byte) []byte {
 // splitSeconds is how far the ages of the parts of one range may lie apart.
 const splitSeconds = 3600
 
+// Splits tells whether bytes written at a and at b (Unix seconds) belong into
+// ranges of their own, since their limits come at different times. Bytes that
+// are past the limit are all alike.
+func (r Rule) Splits(a, b int64, now time.Time) bool {
+	limit := now.Add(-r.Limit).Unix()
+	return max(a, b) > limit && max(a-b, b-a) >= splitSeconds
+}
+
 // extend adds p to the open range, or opens one, and tells which.
 func (r *Reader) extend(p []byte, oldest, newest int64) bool {
 	if n := len(r.ranges); n > 0 {
 		open := &r.ranges[n-1]
-		apart := oldest - open.Oldest
-		if r.midline || -splitSeconds < apart && apart < splitSeconds {
+		if r.midline || !r.file.rule.Splits(oldest, open.Oldest, r.opts.Now) {
 			open.To += int64(len(p))
 			if !r.midline { // the rest of a line is no older than its begin
 				open.Oldest = min(open.Oldest, oldest)

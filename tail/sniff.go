@@ -2,8 +2,8 @@ package tail
 
 import "bytes"
 
-// sniffSize is how much of a file's begin is looked at, bytes.
-const sniffSize = 4096
+// SniffSize is how much of a file's begin is looked at, bytes.
+const SniffSize = 4096
 
 // magics are the first bytes of files that are no text, from their formats'
 // own specifications (and file(1)'s magic database for the names).

@@ -131,7 +131,7 @@ func (f *File) sniff() (what string, binary bool) {
 	if f.rule.Opaque {
 		return "", false
 	}
-	head := make([]byte, sniffSize)
+	head := make([]byte, SniffSize)
 	n, err := f.f.ReadAt(head, 0)
 	if err != nil && err != io.EOF {
 		return "", false

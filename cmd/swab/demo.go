@@ -144,7 +144,7 @@ func (d *demo) wait(ctx context.Context, what string, ok func() (bool, error)) e
 			return err
 		}
 		if d.swab.ended() {
-			return fmt.Errorf("%s ended by itself (%v) while the demo waited for %s", d.swab, d.swab.err, what)
+			return fmt.Errorf("%s ended by itself (%s) while the demo waited for %s", d.swab, d.swab.fate(), what)
 		}
 		if _, err := d.written(); err != nil {
 			return err

@@ -117,3 +117,11 @@ func (c *child) ended() bool {
 		return false
 	}
 }
+
+// fate says how the process ended.
+func (c *child) fate() string {
+	if c.err == nil {
+		return "exit status 0"
+	}
+	return c.err.Error()
+}

@@ -141,7 +141,7 @@ func (d *demo) killed(ctx context.Context) error {
 		return err
 	}
 	if d.swab.ended() {
-		return fmt.Errorf("%s ended by itself: %v", d.swab, d.swab.err)
+		return fmt.Errorf("%s ended by itself: %s", d.swab, d.swab.fate())
 	}
 	d.swab.kill()
 	counts, err := d.written()
