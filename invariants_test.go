@@ -463,6 +463,7 @@ func TestFirstStartThatCannotWorkChangesNothing(t *testing.T) {
 	before := listing(t, b.dir)
 	for name, args := range map[string][]string{
 		"state is a file":          {"--to", "file://" + b.out, "--state", file},
+		"state cannot be made":     {"--to", "file://" + b.out, "--state", "/proc/swab-state"},
 		"state beneath a file":     {"--to", "file://" + b.out, "--state", file + "/state"},
 		"store's parent not there": {"--to", "file://" + b.dir + "/no/such/store", "--state", b.state},
 	} {

@@ -52,7 +52,7 @@ func Open(ctx context.Context, cfg *config.Config, log *slog.Logger) (*Daemon, e
 		// is no reason not to hold the limits.
 		return d, d.startOn(d.openState, func() error { return d.openStore(ctx, first) }, d.begin)
 	}
-	return d, d.startOn(d.preflight, func() error { return d.openStore(ctx, first) }, d.openState, d.begin)
+	return d, d.startOn(d.preflight, d.makeState, func() error { return d.openStore(ctx, first) }, d.openState, d.begin)
 }
 
 // startOn takes the steps in order. What fails is undone.
@@ -61,6 +61,25 @@ func (d *Daemon) startOn(steps ...func() error) error {
 		if err := step(); err != nil {
 			return d.clean(errors.Join(err, d.closeState()))
 		}
+	}
+	return nil
+}
+
+// makeState makes the state directory, and remembers what it made: until a
+// ledger lies in it, a start that fails takes it back.
+func (d *Daemon) makeState() error {
+	var missing []string
+	for dir := d.cfg.State; ; dir = filepath.Dir(dir) {
+		if _, err := os.Lstat(dir); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		missing = append(missing, dir)
+	}
+	for _, dir := range slices.Backward(missing) {
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			return fmt.Errorf("--state %s: cannot be made: %w", d.cfg.State, err)
+		}
+		d.made = append(d.made, dir)
 	}
 	return nil
 }
@@ -211,9 +230,6 @@ func (d *Daemon) uploader(ctx context.Context) (*ship.Uploader, error) {
 func (d *Daemon) openState() error {
 	var err error
 	state := d.cfg.State
-	if err := os.MkdirAll(state, 0o700); err != nil {
-		return fmt.Errorf("--state %s: %w", state, err)
-	}
 	if d.ledger, err = ledger.Open(state, ledger.Options{Now: func() time.Time { return d.clock.Now() }}); err != nil {
 		return fmt.Errorf("--state %s: %w", state, err)
 	}
@@ -247,6 +263,11 @@ func (d *Daemon) openState() error {
 
 func (d *Daemon) closeState() error {
 	var errs error
+	if d.ledger == nil {
+		for _, dir := range slices.Backward(d.made) {
+			errs = errors.Join(errs, os.Remove(dir))
+		}
+	}
 	if d.files != nil {
 		errs = errors.Join(errs, d.files.Close())
 	}

@@ -49,6 +49,7 @@ type Daemon struct {
 	names  *scrub.Scrubber // for host names and paths
 
 	host, node string
+	made       []string // directories that this start made for the state
 	started    time.Time
 	contact    contact
 	lanes      []*lane
