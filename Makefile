@@ -29,8 +29,9 @@ FUZZTIME ?= 10s
 fuzz-short: ## each fuzz target for FUZZTIME (10s)
 	FUZZTIME=$(FUZZTIME) bash .ci/run fuzz
 
-bench: ## each benchmark once, about a second each
+bench: ## each benchmark about a second, then swab beside what it replaces
 	go test -run '^$$' -bench . -benchmem ./...
+	bash testdata/bench/run
 
 docs: ## write the generated parts of the pages, and check all of them
 	go test -run 'TestDocsFlagsTable' . -write-docs
