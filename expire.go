@@ -16,6 +16,11 @@ import (
 // not be sealed (why says what kept them) are marked for overwriting unread.
 // It is a loss, and always an error with counts.
 func (d *Daemon) expire(l *lane, waiting []tail.Waiting, now time.Time, why string) error {
+	var off bool
+	d.ledger.View(func(s *ledger.State) { off = s.Policies[l.class.Name].Erase == "off" })
+	if off {
+		return nil
+	}
 	due := slices.DeleteFunc(slices.Clone(waiting), func(w tail.Waiting) bool {
 		return w.File.EraseMode() == "off" || !l.overdue(w.Oldest, now)
 	})

@@ -72,7 +72,7 @@ func decide(policy ledger.Retention, b *ledger.Batch, r ledger.BatchRange, now t
 	if r.Intent != "" {
 		return Verdict{Erase: r.Intent, Redo: true}
 	}
-	if mode == "off" {
+	if mode == "off" || policy.Erase == "off" { // the ledger takes no intent against the class
 		return Verdict{Keep: "erasing is off"}
 	}
 	due := Due(r.Oldest, policy)

@@ -138,7 +138,8 @@ func (s *Set) adopt(fd *os.File, id ledger.FileID, rule Rule, place ledger.Place
 }
 
 // ruleOf is the rule for a file of class: a file keeps its class, whatever
-// glob leads to it now.
+// glob leads to it now. Where no --log names the class any more, nothing of
+// another class's rule is its own.
 func (s *Set) ruleOf(class string, found Rule) Rule {
 	if found.Class == class {
 		return found
@@ -146,8 +147,7 @@ func (s *Set) ruleOf(class string, found Rule) Rule {
 	if i := slices.IndexFunc(s.opts.Rules, func(r Rule) bool { return r.Class == class }); i >= 0 {
 		return s.opts.Rules[i]
 	}
-	found.Class = class
-	return found
+	return Rule{Class: class}
 }
 
 // unopened lists the ledger's files that are not open, by what identifies
