@@ -1,11 +1,15 @@
 package swab
 
 import (
+	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"swab/config"
+	"swab/ledger"
 )
 
 // open makes a daemon of flags in this process, for tests that turn its cranks
@@ -39,4 +43,54 @@ func TestEraseGoesOnBesideAClassThatWasNeverErased(t *testing.T) {
 		t.Errorf("%d lines are left of a file that is not erased, want 100", n)
 	}
 	b.check()
+}
+
+// Invariant 4, when bytes of several classes reach their limit at once, as
+// they do after a long outage with a full spool: each range keeps its own
+// sums, without which it could never be erased.
+func TestInvariant4ClassesThatExpireAtOnceAreAllErased(t *testing.T) {
+	b := newBench(t)
+	var args []string
+	var paths []string
+	for i := range 8 {
+		class := fmt.Sprintf("own%d", i)
+		paths = append(paths, b.write(class+".log", lines(1000, "%08d 203.0.113.77")))
+		args = append(args, "--class", class+":like=api", "--log", class+"="+b.logs+"/"+class+".log")
+	}
+	d := b.open(append(args, "--first-grace", "0s", "--raw-limit", "1h")...)
+	if err := d.sweep(); err != nil {
+		t.Fatal(err)
+	}
+	h := &hands{wall: time.Now(), boot: time.Hour}
+	d.clock = h.clock(time.Time{})
+	h.pass(2 * time.Hour)
+	var expiring sync.WaitGroup
+	for _, l := range d.lanes {
+		expiring.Go(func() {
+			now := d.clock.Now()
+			waiting, err := d.files.Pending(l.class.Name, now)
+			if err == nil {
+				err = d.expire(l, waiting, now, "a test says so")
+			}
+			if err != nil {
+				t.Errorf("%s: %v", l.class.Name, err)
+			}
+		})
+	}
+	expiring.Wait()
+	if err := d.erase(t.Context()); err != nil {
+		t.Error(err)
+	}
+	for _, path := range paths {
+		if raw(t, path) != "" {
+			t.Errorf("%s is not erased", path)
+		}
+	}
+	d.ledger.View(func(s *ledger.State) {
+		for name, c := range s.Classes {
+			if c.Account.Removed != 0 {
+				t.Errorf("%s: %d bytes are booked as removed by someone else", name, c.Account.Removed)
+			}
+		}
+	})
 }

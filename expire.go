@@ -75,6 +75,8 @@ func (d *Daemon) mayExpire(now time.Time) bool {
 // expireRange writes the sums of what is to be overwritten and the event,
 // which is the intent, too.
 func (d *Daemon) expireRange(l *lane, r *tail.Reader, key *ledger.SumKey, w tail.Waiting, why string) error {
+	d.expiring.Lock() // until the number is in the ledger, no other lane takes it
+	defer d.expiring.Unlock()
 	id := ledger.BatchID{Class: ledger.ExpireClass}
 	d.ledger.View(func(s *ledger.State) { id.Number = s.NextExpire })
 	draft, err := d.spool.Create(ship.ID(id), ship.Codec{})

@@ -57,8 +57,11 @@ type Daemon struct {
 
 	// erasing is held while ranges are overwritten or files unlinked.
 	erasing sync.Mutex
-	sumsMu  sync.Mutex
-	sums    map[ledger.BatchID]bool // whose sums files are in the spool
+	// expiring is held while a range is made to expire: all classes draw their
+	// numbers from one row.
+	expiring sync.Mutex
+	sumsMu   sync.Mutex
+	sums     map[ledger.BatchID]bool // whose sums files are in the spool
 	// drain: nothing waits for its batch to fill up any more.
 	drain  chan struct{}
 	once   sync.Once
