@@ -94,3 +94,18 @@ func TestInvariant4ClassesThatExpireAtOnceAreAllErased(t *testing.T) {
 		}
 	})
 }
+
+// Sums stay as long as the raw bytes of their batch do, a week where the class
+// says so. They do not wait for the store, and reading does not stop for them.
+func TestKeptRawBytesDoNotFillTheSpool(t *testing.T) {
+	b := newBench(t)
+	const rounds, perRound = 6, 8000
+	for i := range rounds { // 8 MB each, which have 16 KB of sums
+		text := strings.Repeat(strings.Repeat("x", 999)+"\n", perRound)
+		b.write(fmt.Sprintf("%d.log", i), text)
+		b.once("web", "--batch-size", "64KiB", "--spool-limit", "64KiB")
+	}
+	if n := strings.Count(b.shipped(), "\n"); n != rounds*perRound {
+		t.Errorf("%d lines shipped with the store up, want %d", n, rounds*perRound)
+	}
+}
