@@ -3,6 +3,7 @@ package swab
 import (
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"testing"
@@ -107,5 +108,20 @@ func TestKeptRawBytesDoNotFillTheSpool(t *testing.T) {
 	}
 	if n := strings.Count(b.shipped(), "\n"); n != rounds*perRound {
 		t.Errorf("%d lines shipped with the store up, want %d", n, rounds*perRound)
+	}
+}
+
+// One pass reads to the end, however often the spool is full on the way: what
+// the store takes makes room.
+func TestOnceReadsOnWhenTheStoreHasMadeRoom(t *testing.T) {
+	b := newBench(t)
+	var text strings.Builder
+	for range 20_000 {
+		fmt.Fprintf(&text, "%016x %016x\n", rand.Uint64(), rand.Uint64())
+	}
+	b.write("a.log", text.String())
+	b.once("api", "--batch-size", "16KiB", "--spool-limit", "64KiB")
+	if n := strings.Count(b.shipped(), "\n"); n != 20_000 {
+		t.Errorf("%d lines shipped with the store up, want 20000", n)
 	}
 }

@@ -167,12 +167,16 @@ func (d *Daemon) passOnce(ctx context.Context, progress func(Progress)) error {
 		return err
 	}
 	d.greet()
-	for _, l := range d.lanes {
-		if err := d.readAll(ctx, l, progress); err != nil {
-			return err
+	var shipErr error
+	for full := true; full && shipErr == nil; {
+		for _, l := range d.lanes {
+			if err := d.readAll(ctx, l, progress); err != nil {
+				return err
+			}
 		}
+		full = d.spool.Used() >= d.cfg.SpoolLimit // reading stopped there: the store makes room
+		shipErr = d.shipAll(ctx, progress)
 	}
-	shipErr := d.shipAll(ctx, progress)
 	if err := d.erase(ctx); err != nil {
 		return errors.Join(shipErr, err)
 	}
