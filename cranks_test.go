@@ -125,3 +125,39 @@ func TestOnceReadsOnWhenTheStoreHasMadeRoom(t *testing.T) {
 		t.Errorf("%d lines shipped with the store up, want 20000", n)
 	}
 }
+
+// A batch that is begun before midnight and sealed after it has its sums under
+// the day's key that it began with: the key stays until it is sealed.
+func TestMidnightLeavesABatchUnderWayItsKey(t *testing.T) {
+	b := newBench(t)
+	path := b.write("a.log", lines(100, "%08d 203.0.113.77"))
+	d := b.open("--log", "api="+b.logs+"/*")
+	h := &hands{wall: noon.AddDate(1, 0, 0), boot: time.Hour}
+	d.clock = h.clock(time.Time{})
+	if err := d.Once(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	h.pass(24 * time.Hour)
+	dryAppend(t, path, lines(100, "%08d 203.0.113.77"))
+	d.at = func(s step) {
+		if s == stepSpooled {
+			h.pass(24 * time.Hour)
+			if err := d.erase(t.Context()); err != nil { // as the eraser does every second
+				t.Error(err)
+			}
+		}
+	}
+	if err := d.Once(t.Context(), nil); err != nil {
+		t.Error(err)
+	}
+	if raw(t, path) != "" {
+		t.Error("the batch was shipped and cannot be erased")
+	}
+	h.pass(24 * time.Hour)
+	if err := d.erase(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if days, err := d.keys.Days(); len(days) != 0 || err != nil {
+		t.Errorf("keys of %q stay (%v)", days, err)
+	}
+}

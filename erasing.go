@@ -330,10 +330,12 @@ func (d *Daemon) dropKeys() error {
 		return err
 	}
 	today := ledger.Day(d.clock.Now())
+	d.keysMu.Lock() // a key of yesterday's may be asked for at midnight
+	defer d.keysMu.Unlock()
 	var used map[string]bool
 	d.ledger.View(func(s *ledger.State) { used = s.KeysInUse() })
 	for _, day := range days {
-		if day >= today || used[day] {
+		if day >= today || used[day] || d.keysHeld[day] > 0 {
 			continue
 		}
 		if err := d.keys.Destroy(day); err != nil {

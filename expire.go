@@ -27,10 +27,11 @@ func (d *Daemon) expire(l *lane, waiting []tail.Waiting, now time.Time, why stri
 	if len(due) == 0 || !d.mayExpire(now) {
 		return nil
 	}
-	key, err := d.dayKey(now)
+	key, done, err := d.dayKey(now)
 	if err != nil {
 		return err
 	}
+	defer done()
 	for _, w := range due {
 		for oldest, unread := w.Oldest, true; unread && l.overdue(oldest, now); oldest, unread = w.File.OldestUnread() {
 			r, err := w.File.Take(tail.TakeOptions{Budget: d.cfg.BatchSize, Half: true, Now: now, Key: key, Location: time.Local})

@@ -211,10 +211,11 @@ func (d *Daemon) room(l *lane, list []tail.Waiting, now time.Time) bool {
 // ledger's event the spool file is an orphan and the lines are read again;
 // after it the batch is sealed and the cursors have moved, in one event.
 func (d *Daemon) seal(ctx context.Context, l *lane, waiting []tail.Waiting, now time.Time) (bool, error) {
-	key, err := d.dayKey(now)
+	key, done, err := d.dayKey(now)
 	if err != nil {
 		return false, err
 	}
+	defer done()
 	var last ledger.Class
 	d.ledger.View(func(s *ledger.State) {
 		if c := s.Classes[l.class.Name]; c != nil {
@@ -368,13 +369,23 @@ func (b *building) endFile(r *tail.Reader) error {
 }
 
 // dayKey returns the day's key of the sums, made if need be and in the ledger.
-func (d *Daemon) dayKey(now time.Time) (*ledger.SumKey, error) {
+// It stays until done is called, which is when the ledger knows what it is for.
+func (d *Daemon) dayKey(now time.Time) (key *ledger.SumKey, done func(), err error) {
+	d.keysMu.Lock()
+	defer d.keysMu.Unlock()
 	key, made, err := d.keys.Make(ledger.Day(now))
-	if err != nil {
-		return nil, err
-	}
-	if made {
+	if err == nil && made {
 		err = d.ledger.Append(ledger.Event{Key: &ledger.KeyEvent{Use: "sums", Day: key.Day, Did: "made"}})
 	}
-	return key, err
+	if err != nil {
+		return nil, nil, err
+	}
+	d.keysHeld[key.Day]++
+	return key, func() {
+		d.keysMu.Lock()
+		defer d.keysMu.Unlock()
+		if d.keysHeld[key.Day]--; d.keysHeld[key.Day] == 0 {
+			delete(d.keysHeld, key.Day)
+		}
+	}, nil
 }

@@ -60,6 +60,8 @@ type Daemon struct {
 	// expiring is held while a range is made to expire: all classes draw their
 	// numbers from one row.
 	expiring sync.Mutex
+	keysMu   sync.Mutex
+	keysHeld map[string]int // days whose key a batch under way has
 	sumsMu   sync.Mutex
 	sums     map[ledger.BatchID]bool // whose sums files are in the spool
 	// drain: nothing waits for its batch to fill up any more.
