@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -160,4 +161,30 @@ func TestMidnightLeavesABatchUnderWayItsKey(t *testing.T) {
 	if days, err := d.keys.Days(); len(days) != 0 || err != nil {
 		t.Errorf("keys of %q stay (%v)", days, err)
 	}
+}
+
+// A ledger that breaks while it takes a seal may hold it all the same, or may
+// not: only the next start can tell. Until then the batch stays in the spool.
+func TestASealThatBreaksTheLedgerLeavesItsBatch(t *testing.T) {
+	b := newBench(t)
+	b.write("a.log", lines(100, "%08d 203.0.113.77"))
+	d := b.open("--log", "api="+b.logs+"/*")
+	d.at = func(s step) {
+		if s == stepSpooled {
+			d.ledger.Close() // its next write fails, and so does taking it back
+		}
+	}
+	if err := d.Once(t.Context(), nil); err == nil || d.ledger.Broken() == nil {
+		t.Fatalf("the ledger is not broken: %v", err)
+	}
+	left, err := os.ReadDir(spoolDir(b.state))
+	if err != nil || len(left) != 2 {
+		t.Errorf("%d files are left in the spool, want body and sums (%v)", len(left), err)
+	}
+	d.Close()
+	b.once("api")
+	if n := strings.Count(b.shipped(), "\n"); n != 100 {
+		t.Errorf("%d lines shipped, want 100", n)
+	}
+	b.check()
 }

@@ -116,7 +116,7 @@ func (d *Daemon) expireRange(l *lane, r *tail.Reader, key *ledger.SumKey, w tail
 		Batch: id, Range: first, Sums: hex.EncodeToString(sealed.SumsSHA256[:]), SumsKey: key.Day, Why: why,
 	}
 	if err := d.ledger.Append(ledger.Event{Expire: &event}); err != nil {
-		return errors.Join(err, d.spool.RemoveBody(ship.ID(id), false), d.spool.RemoveSums(ship.ID(id)))
+		return errors.Join(err, d.withdraw(id))
 	}
 	d.haveSums(id)
 	d.log.Error("bytes reached their limit and could not be sealed; they are lost", "class", l.class.Name,

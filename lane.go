@@ -255,12 +255,22 @@ func (d *Daemon) seal(ctx context.Context, l *lane, waiting []tail.Waiting, now 
 		event.Lines += r.Lines
 	}
 	if err := d.ledger.Append(ledger.Event{Seal: &event}); err != nil {
-		// A generation may have ended since it was read: nothing was taken.
-		return false, errors.Join(err, d.spool.RemoveBody(ship.ID(id), true), d.spool.RemoveSums(ship.ID(id)))
+		return false, errors.Join(err, d.withdraw(id))
 	}
 	d.haveSums(id)
 	d.reached(stepSealed)
 	return true, nil
+}
+
+// withdraw removes a batch from the spool that the ledger refused: a generation
+// may have ended since it was read, and nothing was taken. After a failed sync
+// the event may be on the disk all the same; the next start, which sees whether
+// it is, sweeps the spool.
+func (d *Daemon) withdraw(id ledger.BatchID) error {
+	if d.ledger.Broken() != nil {
+		return nil
+	}
+	return errors.Join(d.spool.RemoveBody(ship.ID(id), true), d.spool.RemoveSums(ship.ID(id)))
 }
 
 // building is a batch on its way.
