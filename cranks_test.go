@@ -188,3 +188,35 @@ func TestASealThatBreaksTheLedgerLeavesItsBatch(t *testing.T) {
 	}
 	b.check()
 }
+
+// Invariant 4: a range that cannot be compared, and so not erased, keeps no
+// other range of its file from being erased.
+func TestInvariant4OneRangeWithoutSumsKeepsNoOther(t *testing.T) {
+	b := newBench(t)
+	path := b.write("a.log", "")
+	want := ""
+	for i := range 3 {
+		text := lines(200, fmt.Sprintf("%d %%08d 203.0.113.77", i))
+		dryAppend(t, path, text)
+		if b.once("api", "--class", "api:erase-after=1h"); i == 1 {
+			want = text
+		}
+	}
+	if err := os.Remove(spoolDir(b.state) + "/api-000000000002.sums"); err != nil {
+		t.Fatal(err)
+	}
+	d := b.open("--log", "api="+b.logs+"/*")
+	if err := d.sweep(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := d.erase(t.Context()); err == nil {
+			t.Error("a range without sums is no error")
+		}
+		if raw(t, path) != want {
+			t.Errorf("%d raw bytes are left, want the %d without sums", len(raw(t, path)), len(want))
+		}
+	}
+	d.Close()
+	b.check()
+}
