@@ -220,3 +220,28 @@ func TestInvariant4OneRangeWithoutSumsKeepsNoOther(t *testing.T) {
 	d.Close()
 	b.check()
 }
+
+// What keeps the sweep from writing its files down, as a full disk does, does
+// not end the daemon: it goes on with what it has, and sweeps again.
+func TestASweepThatFailsIsTriedAgain(t *testing.T) {
+	b := newBench(t)
+	first := b.write("a.log", lines(100, "%08d 203.0.113.77"))
+	stop := b.daemonOn("api", "--batch-age", "50ms", "--sweep", "50ms")
+	eventually(t, "the first object", func() bool { return raw(t, first) == "" })
+	block := b.state + "/paths.tmp"
+	if err := os.Mkdir(block, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	second := b.write("b.log", lines(100, "%08d 203.0.113.77"))
+	eventually(t, "the second file to be erased", func() bool { return raw(t, second) == "" })
+	if err := os.Remove(block); err != nil {
+		t.Fatal(err)
+	}
+	if said := stop(); !strings.Contains(said, "not all logs could be looked for") {
+		t.Errorf("the trouble is not told:\n%s", said)
+	}
+	if n := strings.Count(b.shipped(), "\n"); n != 200 {
+		t.Errorf("%d lines shipped, want 200", n)
+	}
+	b.check()
+}

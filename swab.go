@@ -91,7 +91,7 @@ func (d *Daemon) run(ctx context.Context) error {
 			}
 		})
 	}
-	if err := d.sweep(); err != nil {
+	if err := d.sweepOn(); err != nil {
 		return err
 	}
 	d.greet()
@@ -114,7 +114,7 @@ func (d *Daemon) run(ctx context.Context) error {
 	case <-ctx.Done():
 	case <-work.Done():
 	}
-	if err := d.sweep(); err != nil { // what was created a moment ago is read, too
+	if err := d.sweepOn(); err != nil { // what was created a moment ago is read, too
 		stop(err)
 	}
 	d.once.Do(func() { close(d.drain) })
@@ -246,7 +246,7 @@ func (d *Daemon) sweepLoop(ctx context.Context) error {
 	defer tick.Stop()
 	seen := d.clock.Now()
 	for {
-		if err := d.sweep(); err != nil {
+		if err := d.sweepOn(); err != nil {
 			return err
 		}
 		if now := d.clock.Now(); now.Sub(seen) >= seenEvery {
@@ -271,6 +271,19 @@ func (d *Daemon) sweep() error {
 	if err := d.files.Sweep(d.clock.Now()); err != nil {
 		return fmt.Errorf("sweep: %w", err)
 	}
+	return nil
+}
+
+// sweepOn sweeps, and tells what was in the way: a full disk that takes no new
+// place of a file ends nothing, since the next sweep tries it again. A broken
+// ledger does.
+func (d *Daemon) sweepOn() error {
+	err := d.sweep()
+	if err == nil || d.ledger.Broken() != nil {
+		d.told.over("sweep")
+		return err
+	}
+	d.told.say(d.log.Error, "sweep", "not all logs could be looked for; it is tried again", "error", d.clean(err))
 	return nil
 }
 
