@@ -1,6 +1,7 @@
 package swab
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -244,4 +245,48 @@ func TestASweepThatFailsIsTriedAgain(t *testing.T) {
 		t.Errorf("%d lines shipped, want 200", n)
 	}
 	b.check()
+}
+
+// One file that cannot be read, or that is rewritten as it is read, keeps no
+// other of its class from being sealed.
+func TestOneFileKeepsNoOtherFromBeingSealed(t *testing.T) {
+	t.Run("rewritten", func(t *testing.T) {
+		b := newBench(t)
+		b.write("a.log", lines(100, "%08d 203.0.113.77"))
+		b.write("b.log", lines(100, "%08d 203.0.113.77"))
+		d := b.open("--log", "api="+b.logs+"/*")
+		if err := d.sweep(); err != nil {
+			t.Fatal(err)
+		}
+		now := d.clock.Now()
+		waiting, err := d.files.Pending("api", now)
+		if err != nil || len(waiting) != 2 {
+			t.Fatalf("%d files wait (%v)", len(waiting), err)
+		}
+		b.write("b.log", lines(90, "other %08d 203.0.113.77"))
+		if sealed, rewritten, err := d.seal(t.Context(), d.lanes[0], waiting, now); !sealed || !rewritten || err != nil {
+			t.Errorf("sealed: %t, rewritten: %t (%v)", sealed, rewritten, err)
+		}
+		if err := d.Once(t.Context(), nil); err != nil {
+			t.Error(err)
+		}
+		if n := strings.Count(b.shipped(), "\n"); n != 190 {
+			t.Errorf("%d lines shipped, want 190", n)
+		}
+	})
+	t.Run("unreadable", func(t *testing.T) {
+		const bad = "/sys/devices/virtual/net/lo/speed" // regular, of 4096 bytes, and EINVAL to read
+		if p, err := os.ReadFile(bad); err == nil || errors.Is(err, os.ErrNotExist) {
+			t.Skipf("no such file here: %q", p)
+		}
+		b := newBench(t)
+		b.write("a.log", lines(100, "%08d 203.0.113.77"))
+		d := b.open("--log", "api="+b.logs+"/*", "--log", "api="+bad, "--erase", "off", "--allow-wide-glob")
+		if err := d.Once(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "cannot be read") {
+			t.Errorf("one pass that could not read a file ends with %v", err)
+		}
+		if n := strings.Count(b.shipped(), "\n"); n != 100 {
+			t.Errorf("%d lines shipped, want 100", n)
+		}
+	})
 }

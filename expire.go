@@ -1,6 +1,7 @@
 package swab
 
 import (
+	"cmp"
 	"encoding/hex"
 	"errors"
 	"io"
@@ -32,6 +33,7 @@ func (d *Daemon) expire(l *lane, waiting []tail.Waiting, now time.Time, why stri
 		return err
 	}
 	defer done()
+	var failed error // the first; a file that cannot be read keeps no other
 	for _, w := range due {
 		for oldest, unread := w.Oldest, true; unread && l.overdue(oldest, now); oldest, unread = w.File.OldestUnread() {
 			r, err := w.File.Take(tail.TakeOptions{Budget: d.cfg.BatchSize, Half: true, Now: now, Key: key, Location: time.Local})
@@ -39,15 +41,16 @@ func (d *Daemon) expire(l *lane, waiting []tail.Waiting, now time.Time, why stri
 			if errors.Is(err, tail.ErrRewritten) || errors.As(err, &refused) || err == nil && r == nil {
 				break
 			}
-			if err != nil {
-				return err
+			if err == nil {
+				err = d.expireRange(l, r, key, w, why)
 			}
-			if err := d.expireRange(l, r, key, w, why); err != nil {
-				return err
+			if err != nil {
+				failed = cmp.Or(failed, err)
+				break
 			}
 		}
 	}
-	return nil
+	return failed
 }
 
 // overdue tells whether bytes written at oldest (Unix seconds, 0 unknown) are

@@ -188,6 +188,9 @@ func (d *Daemon) passOnce(ctx context.Context, progress func(Progress)) error {
 		}
 	}
 	d.tellUnread()
+	for _, l := range d.lanes {
+		shipErr = errors.Join(shipErr, l.unread)
+	}
 	stop := d.ledger.Append(ledger.Event{Stop: &ledger.Stop{Why: "read to the end"}})
 	return errors.Join(shipErr, stop)
 }
