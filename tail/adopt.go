@@ -15,7 +15,7 @@ import (
 func (s *Set) match(found []Found, now time.Time) (map[*File]bool, error) {
 	open := make(map[inode]*File, len(s.files))
 	for _, f := range s.files {
-		if info, err := f.f.Stat(); err == nil {
+		if info, err := f.stat(); err == nil {
 			open[inodeOf(info)] = f
 		} else {
 			s.sweep.stale[f.id] = f
@@ -43,6 +43,13 @@ func (s *Set) match(found []Found, now time.Time) (map[*File]bool, error) {
 		s.placed(f, at.Place)
 	}
 	return held, s.beginAll(fresh, now)
+}
+
+// stat waits for who has the file alone, and its descriptor closed meanwhile.
+func (f *File) stat() (fs.FileInfo, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.f.Stat()
 }
 
 // placed notes where a file lies now. It is away as long as it does not lie
