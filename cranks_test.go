@@ -290,3 +290,47 @@ func TestOneFileKeepsNoOtherFromBeingSealed(t *testing.T) {
 		}
 	})
 }
+
+// What expires is at its limit: bytes behind it that are known to be younger
+// may still be sealed in time.
+func TestExpireLeavesYoungerBytes(t *testing.T) {
+	b := newBench(t)
+	path := b.write("a.log", lines(100, "old %08d 203.0.113.77"))
+	d := b.open("--log", "api="+b.logs+"/*", "--first-grace", "0s", "--raw-limit", "1h")
+	h := &hands{wall: time.Now(), boot: time.Hour}
+	d.clock = h.clock(time.Time{})
+	look := func() {
+		if err := d.sweep(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	look()
+	h.pass(50 * time.Minute)
+	look()
+	young := lines(100, "young %08d 203.0.113.77")
+	dryAppend(t, path, young)
+	look()
+	h.pass(20 * time.Minute)
+	now := d.clock.Now()
+	waiting, err := d.files.Pending("api", now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.expire(d.lanes[0], waiting, now, "a test says so"); err != nil {
+		t.Error(err)
+	}
+	if err := d.erase(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if raw(t, path) != young {
+		t.Errorf("%d raw bytes are left, want the %d of twenty minutes ago", len(raw(t, path)), len(young))
+	}
+	if err := d.Once(t.Context(), nil); err != nil {
+		t.Error(err)
+	}
+	if n := strings.Count(b.shipped(), "young"); n != 100 {
+		t.Errorf("%d lines shipped, want 100", n)
+	}
+	d.Close()
+	b.check()
+}

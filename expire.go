@@ -36,7 +36,9 @@ func (d *Daemon) expire(l *lane, waiting []tail.Waiting, now time.Time, why stri
 	var failed error // the first; a file that cannot be read keeps no other
 	for _, w := range due {
 		for oldest, unread := w.Oldest, true; unread && l.overdue(oldest, now); oldest, unread = w.File.OldestUnread() {
-			r, err := w.File.Take(tail.TakeOptions{Budget: d.cfg.BatchSize, Half: true, Now: now, Key: key, Location: time.Local})
+			r, err := w.File.Take(tail.TakeOptions{
+				Budget: d.cfg.BatchSize, By: now.Add(-l.class.RawLimit).Unix(), Half: true, Now: now, Key: key, Location: time.Local,
+			})
 			var refused *tail.RefusedError
 			if errors.Is(err, tail.ErrRewritten) || errors.As(err, &refused) || err == nil && r == nil {
 				break
