@@ -53,9 +53,9 @@ func (d *Daemon) erase(ctx context.Context) error {
 	for ctx.Err() == nil {
 		var plan []retain.Verdict
 		now := d.clock.Now()
-		d.ledger.View(func(s *ledger.State) { plan = retain.Plan(s, now, d.hints()) })
+		d.ledger.View(func(s *ledger.State) { plan = retain.Now(s, now, d.hints()) })
 		plan = slices.DeleteFunc(plan, func(v retain.Verdict) bool {
-			return v.Erase == "" || failed[v.Range.File]
+			return failed[v.Range.File]
 		})
 		if len(plan) == 0 {
 			break
