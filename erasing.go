@@ -1,6 +1,7 @@
 package swab
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -52,9 +53,9 @@ func (d *Daemon) erase(ctx context.Context) error {
 	for ctx.Err() == nil {
 		var plan []retain.Verdict
 		now := d.clock.Now()
-		d.ledger.View(func(s *ledger.State) { plan = retain.Plan(s, now, d.hints()) })
+		d.ledger.View(func(s *ledger.State) { plan = retain.Now(s, now, d.hints()) })
 		plan = slices.DeleteFunc(plan, func(v retain.Verdict) bool {
-			return v.Erase == "" || failed[v.Range.File]
+			return failed[v.Range.File]
 		})
 		if len(plan) == 0 {
 			break
@@ -159,9 +160,10 @@ func (d *Daemon) overwrite(plan []retain.Verdict) (failed []uint64, err error) {
 }
 
 // overwriteFile overwrites ranges of one file: all of them are written, then
-// synced, then punched, then recorded. A crash before the event leaves the
-// intent open, and the same is done again, block by block as far as it is
-// still to be done.
+// synced, then punched, then recorded. A range that cannot be compared (its
+// sums or their key are missing, or it cannot be read) is an error, and keeps
+// no other of its file. A crash before the event leaves the intent open, and
+// the same is done again, block by block as far as it is still to be done.
 func (d *Daemon) overwriteFile(num uint64, list []retain.Verdict) error {
 	f := d.files.File(num)
 	if f == nil {
@@ -171,14 +173,21 @@ func (d *Daemon) overwriteFile(num uint64, list []retain.Verdict) error {
 	if err != nil {
 		return err
 	}
-	event := ledger.Erased{Refs: refs(list)}
+	var event ledger.Erased
+	var written []retain.Verdict
+	var failed error // the first
 	err = f.Erase(num, func(w *os.File, lock sync.Locker) error {
 		var done []ledger.Extent
 		for _, v := range list {
 			result, err := d.overwriteRange(w, v, fill, lock)
-			if err != nil {
+			if errors.Is(err, tail.ErrOtherGeneration) {
 				return err
 			}
+			if err != nil {
+				failed = cmp.Or(failed, err)
+				continue
+			}
+			written = append(written, v)
 			for _, s := range result.Skipped {
 				event.Skipped = append(event.Skipped, ledger.Span{File: num, From: s.From, To: s.To})
 			}
@@ -201,19 +210,26 @@ func (d *Daemon) overwriteFile(num uint64, list []retain.Verdict) error {
 		return nil // its ranges are closed with it; the next plan knows
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", d.fileName(f), err)
+		return fmt.Errorf("%s: %w", d.fileName(f), errors.Join(failed, err))
+	}
+	if failed != nil {
+		failed = fmt.Errorf("%s: %w", d.fileName(f), failed)
+	}
+	if len(written) == 0 {
+		return failed
 	}
 	if fill == retain.FillZero {
-		if err := d.punchEnd(f, num, list); err != nil {
+		if err := d.punchEnd(f, num, written); err != nil {
 			return err
 		}
 	}
 	d.reached(stepPunched)
+	event.Refs = refs(written)
 	if err := d.ledger.Append(ledger.Event{Erased: &event}); err != nil {
-		return err
+		return errors.Join(failed, err)
 	}
 	d.reached(stepErased)
-	return nil
+	return failed
 }
 
 // overwriteRange compares and overwrites one range.
@@ -330,10 +346,12 @@ func (d *Daemon) dropKeys() error {
 		return err
 	}
 	today := ledger.Day(d.clock.Now())
+	d.keysMu.Lock() // a key of yesterday's may be asked for at midnight
+	defer d.keysMu.Unlock()
 	var used map[string]bool
 	d.ledger.View(func(s *ledger.State) { used = s.KeysInUse() })
 	for _, day := range days {
-		if day >= today || used[day] {
+		if day >= today || used[day] || d.keysHeld[day] > 0 {
 			continue
 		}
 		if err := d.keys.Destroy(day); err != nil {

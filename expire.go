@@ -1,6 +1,7 @@
 package swab
 
 import (
+	"cmp"
 	"encoding/hex"
 	"errors"
 	"io"
@@ -16,32 +17,42 @@ import (
 // not be sealed (why says what kept them) are marked for overwriting unread.
 // It is a loss, and always an error with counts.
 func (d *Daemon) expire(l *lane, waiting []tail.Waiting, now time.Time, why string) error {
+	var off bool
+	d.ledger.View(func(s *ledger.State) { off = s.Policies[l.class.Name].Erase == "off" })
+	if off {
+		return nil
+	}
 	due := slices.DeleteFunc(slices.Clone(waiting), func(w tail.Waiting) bool {
 		return w.File.EraseMode() == "off" || !l.overdue(w.Oldest, now)
 	})
 	if len(due) == 0 || !d.mayExpire(now) {
 		return nil
 	}
-	key, err := d.dayKey(now)
+	key, done, err := d.dayKey(now)
 	if err != nil {
 		return err
 	}
+	defer done()
+	var failed error // the first; a file that cannot be read keeps no other
 	for _, w := range due {
 		for oldest, unread := w.Oldest, true; unread && l.overdue(oldest, now); oldest, unread = w.File.OldestUnread() {
-			r, err := w.File.Take(tail.TakeOptions{Budget: d.cfg.BatchSize, Half: true, Now: now, Key: key, Location: time.Local})
+			r, err := w.File.Take(tail.TakeOptions{
+				Budget: d.cfg.BatchSize, By: now.Add(-l.class.RawLimit).Unix(), Half: true, Now: now, Key: key, Location: time.Local,
+			})
 			var refused *tail.RefusedError
 			if errors.Is(err, tail.ErrRewritten) || errors.As(err, &refused) || err == nil && r == nil {
 				break
 			}
-			if err != nil {
-				return err
+			if err == nil {
+				err = d.expireRange(l, r, key, w, why)
 			}
-			if err := d.expireRange(l, r, key, w, why); err != nil {
-				return err
+			if err != nil {
+				failed = cmp.Or(failed, err)
+				break
 			}
 		}
 	}
-	return nil
+	return failed
 }
 
 // overdue tells whether bytes written at oldest (Unix seconds, 0 unknown) are
@@ -70,6 +81,8 @@ func (d *Daemon) mayExpire(now time.Time) bool {
 // expireRange writes the sums of what is to be overwritten and the event,
 // which is the intent, too.
 func (d *Daemon) expireRange(l *lane, r *tail.Reader, key *ledger.SumKey, w tail.Waiting, why string) error {
+	d.expiring.Lock() // until the number is in the ledger, no other lane takes it
+	defer d.expiring.Unlock()
 	id := ledger.BatchID{Class: ledger.ExpireClass}
 	d.ledger.View(func(s *ledger.State) { id.Number = s.NextExpire })
 	draft, err := d.spool.Create(ship.ID(id), ship.Codec{})
@@ -108,7 +121,7 @@ func (d *Daemon) expireRange(l *lane, r *tail.Reader, key *ledger.SumKey, w tail
 		Batch: id, Range: first, Sums: hex.EncodeToString(sealed.SumsSHA256[:]), SumsKey: key.Day, Why: why,
 	}
 	if err := d.ledger.Append(ledger.Event{Expire: &event}); err != nil {
-		return errors.Join(err, d.spool.RemoveBody(ship.ID(id), false), d.spool.RemoveSums(ship.ID(id)))
+		return errors.Join(err, d.withdraw(id))
 	}
 	d.haveSums(id)
 	d.log.Error("bytes reached their limit and could not be sealed; they are lost", "class", l.class.Name,

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"time"
 
 	"swab/config"
@@ -26,7 +28,14 @@ type lane struct {
 	// orphan: no --log names the class any more. Its unread bytes are sealed
 	// when they come near their limit, and not before.
 	orphan bool
+	unread error // why a file could not be read, of the last one
+	// retry is until when such files are left alone: what waits in them would
+	// make every look's batch due.
+	retry map[*tail.File]time.Time
 }
+
+// retryEvery is how often a file that could not be read is tried again.
+const retryEvery = time.Minute
 
 // laneBuffer is how much is read at once, bytes.
 const laneBuffer = 256 << 10
@@ -37,7 +46,7 @@ const lanePoll = 250 * time.Millisecond
 func newLane(c config.Class, codec config.Codec) (*lane, error) {
 	l := &lane{
 		class: c, codec: ship.Codec{Name: codec.Name, Level: codec.Level},
-		buf: make([]byte, laneBuffer), rules: c.Scrub.String(),
+		buf: make([]byte, laneBuffer), rules: c.Scrub.String(), retry: map[*tail.File]time.Time{},
 	}
 	if c.Opaque {
 		l.codec, l.rules = ship.Codec{Name: ship.CodecNone}, "none"
@@ -115,9 +124,9 @@ func (d *Daemon) collect(ctx context.Context, l *lane, force bool) (bool, error)
 			return false, err
 		}
 	}
-	sealed, err := d.seal(ctx, l, waiting, now)
-	if errors.Is(err, tail.ErrRewritten) {
-		return false, d.sweep() // the next generation begins; nothing was taken
+	sealed, rewritten, err := d.seal(ctx, l, waiting, now)
+	if err == nil && rewritten {
+		err = d.sweep() // the next generation begins; nothing was taken of this one
 	}
 	if err != nil {
 		return false, errors.Join(err, d.expire(l, waiting, now, "nothing could be sealed"))
@@ -130,10 +139,15 @@ func (d *Daemon) collect(ctx context.Context, l *lane, force bool) (bool, error)
 }
 
 // takeable leaves out what must wait: half lines, unless they are finished or
-// at their limit, and opaque files that someone still writes.
+// at their limit, opaque files that someone still writes, and what could not be
+// read a moment ago.
 func (l *lane) takeable(list []tail.Waiting, now time.Time) []tail.Waiting {
+	maps.DeleteFunc(l.retry, func(_ *tail.File, at time.Time) bool { return !now.Before(at) })
 	var out []tail.Waiting
 	for _, w := range list {
+		if !l.retry[w.File].IsZero() {
+			continue
+		}
 		if l.class.Opaque {
 			if idle, ok := w.File.Idle(); ok && idle || !ok && now.Sub(w.Since) > time.Minute {
 				return append(out, w) // one file, one object
@@ -206,15 +220,45 @@ func (d *Daemon) room(l *lane, list []tail.Waiting, now time.Time) bool {
 	return false
 }
 
-// seal reads the files one after another into one batch and closes it. Crash
+// seal closes one batch of what waits. A file that is rewritten as it is read,
+// or that cannot be read, is left out, and keeps no other from being sealed.
+func (d *Daemon) seal(ctx context.Context, l *lane, waiting []tail.Waiting, now time.Time) (sealed, rewritten bool, err error) {
+	for {
+		sealed, err = d.sealFiles(ctx, l, waiting, now)
+		var bad *fileError
+		if !errors.As(err, &bad) {
+			return sealed, rewritten, err
+		}
+		waiting = slices.DeleteFunc(slices.Clone(waiting), func(w tail.Waiting) bool { return w.File == bad.file })
+		if errors.Is(bad.err, tail.ErrRewritten) {
+			rewritten = true
+			continue
+		}
+		name := d.fileName(bad.file)
+		l.unread, l.retry[bad.file] = fmt.Errorf("%s: cannot be read: %w", name, bad.err), now.Add(retryEvery)
+		d.told.say(d.log.Error, "read/"+l.class.Name, "a log cannot be read; its raw bytes stay, and the others go on", "file", name, "error", d.clean(bad.err))
+	}
+}
+
+// fileError says which file a batch cannot be made of.
+type fileError struct {
+	file *tail.File
+	err  error
+}
+
+func (e *fileError) Error() string { return e.err.Error() }
+func (e *fileError) Unwrap() error { return e.err }
+
+// sealFiles reads the files one after another into one batch and closes it. Crash
 // windows: before the spool's renames nothing happened; between them and the
 // ledger's event the spool file is an orphan and the lines are read again;
 // after it the batch is sealed and the cursors have moved, in one event.
-func (d *Daemon) seal(ctx context.Context, l *lane, waiting []tail.Waiting, now time.Time) (bool, error) {
-	key, err := d.dayKey(now)
+func (d *Daemon) sealFiles(ctx context.Context, l *lane, waiting []tail.Waiting, now time.Time) (bool, error) {
+	key, done, err := d.dayKey(now)
 	if err != nil {
 		return false, err
 	}
+	defer done()
 	var last ledger.Class
 	d.ledger.View(func(s *ledger.State) {
 		if c := s.Classes[l.class.Name]; c != nil {
@@ -254,12 +298,22 @@ func (d *Daemon) seal(ctx context.Context, l *lane, waiting []tail.Waiting, now 
 		event.Lines += r.Lines
 	}
 	if err := d.ledger.Append(ledger.Event{Seal: &event}); err != nil {
-		// A generation may have ended since it was read: nothing was taken.
-		return false, errors.Join(err, d.spool.RemoveBody(ship.ID(id), true), d.spool.RemoveSums(ship.ID(id)))
+		return false, errors.Join(err, d.withdraw(id))
 	}
 	d.haveSums(id)
 	d.reached(stepSealed)
 	return true, nil
+}
+
+// withdraw removes a batch from the spool that the ledger refused: a generation
+// may have ended since it was read, and nothing was taken. After a failed sync
+// the event may be on the disk all the same; the next start, which sees whether
+// it is, sweeps the spool.
+func (d *Daemon) withdraw(id ledger.BatchID) error {
+	if d.ledger.Broken() != nil {
+		return nil
+	}
+	return errors.Join(d.spool.RemoveBody(ship.ID(id), true), d.spool.RemoveSums(ship.ID(id)))
 }
 
 // building is a batch on its way.
@@ -294,12 +348,12 @@ func (d *Daemon) fill(ctx context.Context, b *building, waiting []tail.Waiting, 
 			continue
 		}
 		if err != nil {
-			return err
+			return &fileError{w.File, err}
 		}
 		if r == nil {
 			continue
 		}
-		if err := b.read(ctx, r); err != nil {
+		if err := b.read(ctx, r, w.File); err != nil {
 			return err
 		}
 		for _, read := range r.Ranges() {
@@ -312,7 +366,7 @@ func (d *Daemon) fill(ctx context.Context, b *building, waiting []tail.Waiting, 
 }
 
 // read carries one range through the scrubber into the draft.
-func (b *building) read(ctx context.Context, r *tail.Reader) error {
+func (b *building) read(ctx context.Context, r *tail.Reader, f *tail.File) error {
 	var out io.Writer = b.draft
 	if b.lane.scrub != nil {
 		b.lane.scrub.Reset(b.draft)
@@ -326,11 +380,11 @@ func (b *building) read(ctx context.Context, r *tail.Reader) error {
 		if err == io.EOF {
 			return b.endFile(r)
 		}
-		if err == nil && ctx.Err() != nil {
-			err = ctx.Err()
-		}
 		if err != nil {
-			return err
+			return &fileError{f, err}
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
 		if c.Begins {
 			if err := b.sums.End(); err != nil {
@@ -368,13 +422,23 @@ func (b *building) endFile(r *tail.Reader) error {
 }
 
 // dayKey returns the day's key of the sums, made if need be and in the ledger.
-func (d *Daemon) dayKey(now time.Time) (*ledger.SumKey, error) {
+// It stays until done is called, which is when the ledger knows what it is for.
+func (d *Daemon) dayKey(now time.Time) (key *ledger.SumKey, done func(), err error) {
+	d.keysMu.Lock()
+	defer d.keysMu.Unlock()
 	key, made, err := d.keys.Make(ledger.Day(now))
-	if err != nil {
-		return nil, err
-	}
-	if made {
+	if err == nil && made {
 		err = d.ledger.Append(ledger.Event{Key: &ledger.KeyEvent{Use: "sums", Day: key.Day, Did: "made"}})
 	}
-	return key, err
+	if err != nil {
+		return nil, nil, err
+	}
+	d.keysHeld[key.Day]++
+	return key, func() {
+		d.keysMu.Lock()
+		defer d.keysMu.Unlock()
+		if d.keysHeld[key.Day]--; d.keysHeld[key.Day] == 0 {
+			delete(d.keysHeld, key.Day)
+		}
+	}, nil
 }

@@ -40,7 +40,7 @@ func Open(ctx context.Context, cfg *config.Config, log *slog.Logger) (*Daemon, e
 	}
 	d := &Daemon{
 		cfg: cfg, log: log, names: names, drain: make(chan struct{}), sealed: make(chan struct{}, 1),
-		started: time.Now(), shippers: map[string]*shipper{}, sums: map[ledger.BatchID]bool{},
+		started: time.Now(), shippers: map[string]*shipper{}, sums: map[ledger.BatchID]bool{}, keysHeld: map[string]int{},
 	}
 	first, err := firstStart(cfg.State)
 	if err != nil {

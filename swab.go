@@ -57,8 +57,13 @@ type Daemon struct {
 
 	// erasing is held while ranges are overwritten or files unlinked.
 	erasing sync.Mutex
-	sumsMu  sync.Mutex
-	sums    map[ledger.BatchID]bool // whose sums files are in the spool
+	// expiring is held while a range is made to expire: all classes draw their
+	// numbers from one row.
+	expiring sync.Mutex
+	keysMu   sync.Mutex
+	keysHeld map[string]int // days whose key a batch under way has
+	sumsMu   sync.Mutex
+	sums     map[ledger.BatchID]bool // whose sums files are in the spool
 	// drain: nothing waits for its batch to fill up any more.
 	drain  chan struct{}
 	once   sync.Once
@@ -86,7 +91,7 @@ func (d *Daemon) run(ctx context.Context) error {
 			}
 		})
 	}
-	if err := d.sweep(); err != nil {
+	if err := d.sweepOn(); err != nil {
 		return err
 	}
 	d.greet()
@@ -109,7 +114,7 @@ func (d *Daemon) run(ctx context.Context) error {
 	case <-ctx.Done():
 	case <-work.Done():
 	}
-	if err := d.sweep(); err != nil { // what was created a moment ago is read, too
+	if err := d.sweepOn(); err != nil { // what was created a moment ago is read, too
 		stop(err)
 	}
 	d.once.Do(func() { close(d.drain) })
@@ -164,12 +169,16 @@ func (d *Daemon) passOnce(ctx context.Context, progress func(Progress)) error {
 		return err
 	}
 	d.greet()
-	for _, l := range d.lanes {
-		if err := d.readAll(ctx, l, progress); err != nil {
-			return err
+	var shipErr error
+	for full := true; full && shipErr == nil; {
+		for _, l := range d.lanes {
+			if err := d.readAll(ctx, l, progress); err != nil {
+				return err
+			}
 		}
+		full = d.spool.Used() >= d.cfg.SpoolLimit // reading stopped there: the store makes room
+		shipErr = d.shipAll(ctx, progress)
 	}
-	shipErr := d.shipAll(ctx, progress)
 	if err := d.erase(ctx); err != nil {
 		return errors.Join(shipErr, err)
 	}
@@ -179,6 +188,9 @@ func (d *Daemon) passOnce(ctx context.Context, progress func(Progress)) error {
 		}
 	}
 	d.tellUnread()
+	for _, l := range d.lanes {
+		shipErr = errors.Join(shipErr, l.unread)
+	}
 	stop := d.ledger.Append(ledger.Event{Stop: &ledger.Stop{Why: "read to the end"}})
 	return errors.Join(shipErr, stop)
 }
@@ -237,7 +249,7 @@ func (d *Daemon) sweepLoop(ctx context.Context) error {
 	defer tick.Stop()
 	seen := d.clock.Now()
 	for {
-		if err := d.sweep(); err != nil {
+		if err := d.sweepOn(); err != nil {
 			return err
 		}
 		if now := d.clock.Now(); now.Sub(seen) >= seenEvery {
@@ -262,6 +274,19 @@ func (d *Daemon) sweep() error {
 	if err := d.files.Sweep(d.clock.Now()); err != nil {
 		return fmt.Errorf("sweep: %w", err)
 	}
+	return nil
+}
+
+// sweepOn sweeps, and tells what was in the way: a full disk that takes no new
+// place of a file ends nothing, since the next sweep tries it again. A broken
+// ledger does.
+func (d *Daemon) sweepOn() error {
+	err := d.sweep()
+	if err == nil || d.ledger.Broken() != nil {
+		d.told.over("sweep")
+		return err
+	}
+	d.told.say(d.log.Error, "sweep", "not all logs could be looked for; it is tried again", "error", d.clean(err))
 	return nil
 }
 

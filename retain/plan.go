@@ -45,11 +45,23 @@ type Hints struct {
 // blindly. The order is by file and offset, so that ranges are overwritten in
 // long runs.
 func Plan(s *ledger.State, now time.Time, hints Hints) []Verdict {
+	return plan(s, now, hints, func(Verdict) bool { return true })
+}
+
+// Now is so much of [Plan] as is to be overwritten now. What is kept, and may
+// be a week of ranges, takes no memory.
+func Now(s *ledger.State, now time.Time, hints Hints) []Verdict {
+	return plan(s, now, hints, func(v Verdict) bool { return v.Erase != "" })
+}
+
+func plan(s *ledger.State, now time.Time, hints Hints, wanted func(Verdict) bool) []Verdict {
 	var list []Verdict
 	for id, b := range s.Batches {
 		for i, r := range b.Ranges {
-			if !r.Gone {
-				v := decide(s.Policies[r.Class], b, r, now, hints)
+			if r.Gone {
+				continue
+			}
+			if v := decide(s.Policies[r.Class], b, r, now, hints); wanted(v) {
 				v.Batch, v.Index, v.Range, v.Class = id, i, r.Range, r.Class
 				list = append(list, v)
 			}
@@ -72,7 +84,7 @@ func decide(policy ledger.Retention, b *ledger.Batch, r ledger.BatchRange, now t
 	if r.Intent != "" {
 		return Verdict{Erase: r.Intent, Redo: true}
 	}
-	if mode == "off" {
+	if mode == "off" || policy.Erase == "off" { // the ledger takes no intent against the class
 		return Verdict{Keep: "erasing is off"}
 	}
 	due := Due(r.Oldest, policy)

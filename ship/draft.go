@@ -197,7 +197,7 @@ func (f *draftFile) disk() writerFunc {
 		n, err := f.f.Write(p)
 		f.hash.Write(p[:n])
 		f.size += int64(n)
-		f.spool.used.Add(int64(n))
+		f.spool.count(f.name, int64(n))
 		return n, err
 	}
 }
@@ -243,7 +243,7 @@ func (f *draftFile) rename() error {
 	if err := f.spool.root.Rename(f.name, f.final); err != nil {
 		return fmt.Errorf("spool file: %w", err)
 	}
-	f.spool.used.Add(-replaced)
+	f.spool.count(f.final, -replaced)
 	f.name = f.final
 	return nil
 }

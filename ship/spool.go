@@ -100,7 +100,7 @@ func OpenSpool(dir string) (*Spool, error) {
 	s := &Spool{dir: dir, root: root, self: self}
 	err = s.each(func(name string) error {
 		size, err := s.size(name)
-		s.used.Add(size)
+		s.count(name, size)
 		return err
 	})
 	if err != nil {
@@ -123,7 +123,9 @@ func makeSpoolDir(dir string) error {
 // Close releases the directory. Files stay.
 func (s *Spool) Close() error { return errors.Join(s.self.Close(), s.root.Close()) }
 
-// Used is how many bytes the spool's files take now, drafts included.
+// Used is how many bytes the bodies in the spool take now, drafts included:
+// what the store will take off it. Sums do not count. They are a 512th of raw
+// bytes that still lie where they were written, and go when those do.
 func (s *Spool) Used() int64 { return s.used.Load() }
 
 // Body opens the body of a sealed batch for reading. The error is
@@ -188,8 +190,15 @@ func (s *Spool) remove(name string, overwrite bool) error {
 		}
 		return fmt.Errorf("spool file removal: %w", err)
 	}
-	s.used.Add(-size)
+	s.count(name, -size)
 	return nil
+}
+
+// count adds a file's bytes to what is used, if it is a body.
+func (s *Spool) count(name string, n int64) {
+	if !strings.Contains(name, sumsSuffix) {
+		s.used.Add(n)
+	}
 }
 
 // wipe writes zeros over the whole file and waits until they are on disk.

@@ -15,7 +15,7 @@ import (
 func (s *Set) match(found []Found, now time.Time) (map[*File]bool, error) {
 	open := make(map[inode]*File, len(s.files))
 	for _, f := range s.files {
-		if info, err := f.f.Stat(); err == nil {
+		if info, err := f.stat(); err == nil {
 			open[inodeOf(info)] = f
 		} else {
 			s.sweep.stale[f.id] = f
@@ -43,6 +43,13 @@ func (s *Set) match(found []Found, now time.Time) (map[*File]bool, error) {
 		s.placed(f, at.Place)
 	}
 	return held, s.beginAll(fresh, now)
+}
+
+// stat waits for who has the file alone, and its descriptor closed meanwhile.
+func (f *File) stat() (fs.FileInfo, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.f.Stat()
 }
 
 // placed notes where a file lies now. It is away as long as it does not lie
@@ -138,7 +145,8 @@ func (s *Set) adopt(fd *os.File, id ledger.FileID, rule Rule, place ledger.Place
 }
 
 // ruleOf is the rule for a file of class: a file keeps its class, whatever
-// glob leads to it now.
+// glob leads to it now. Where no --log names the class any more, nothing of
+// another class's rule is its own.
 func (s *Set) ruleOf(class string, found Rule) Rule {
 	if found.Class == class {
 		return found
@@ -146,8 +154,7 @@ func (s *Set) ruleOf(class string, found Rule) Rule {
 	if i := slices.IndexFunc(s.opts.Rules, func(r Rule) bool { return r.Class == class }); i >= 0 {
 		return s.opts.Rules[i]
 	}
-	found.Class = class
-	return found
+	return Rule{Class: class}
 }
 
 // unopened lists the ledger's files that are not open, by what identifies

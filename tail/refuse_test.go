@@ -1,6 +1,7 @@
 package tail
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -255,5 +256,32 @@ func TestBinaryTellsTextFromOtherFiles(t *testing.T) {
 		if what, binary := Binary([]byte(tt.head)); binary != tt.binary {
 			t.Errorf("%q: %q, %v", tt.head, what, binary)
 		}
+	}
+}
+
+// Someone who has a file alone closes and opens it again: a sweep that comes in
+// the midst of that waits, and refuses nothing.
+func TestASweepWaitsForWhoHasAFileAlone(t *testing.T) {
+	w := newWorld(t)
+	w.write("a.log", "line\n")
+	w.sweep()
+	f := w.set.Files()[0]
+	num := f.Num()
+	ended := make(chan error, 1)
+	go func() {
+		var err error
+		for range 500 {
+			err = errors.Join(err, f.Alone(num, func(*os.File) error { return nil }))
+		}
+		ended <- err
+	}()
+	for len(ended) == 0 {
+		w.sweep()
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if n := w.warned("log not taken"); n > 0 {
+		t.Errorf("%d refusals of a log that was there all the time", n)
 	}
 }

@@ -83,11 +83,28 @@ func (f *File) oldest(rec *ledger.File, off int64) int64 {
 	return max(rec.Oldest(off), f.points.Oldest(off))
 }
 
+// younger is where the unread bytes begin that were written after by, as far as
+// sizes tell.
+func (f *File) younger(rec *ledger.File, by int64) int64 {
+	from := f.size
+	for _, points := range []ledger.Points{{rec.First}, rec.Points, f.points} {
+		for _, p := range points {
+			if p.At > by && p.Size > rec.Cursor {
+				from = min(from, p.Size)
+			}
+		}
+	}
+	return from
+}
+
 // TakeOptions say what to take of a file.
 type TakeOptions struct {
 	// Budget is about how many bytes; a range ends with the line that passes
 	// it.
 	Budget int64
+	// By leaves what is known to have been written later (Unix seconds), but
+	// for the rest of a line; 0 takes all.
+	By int64
 	// Half takes half a line at the end, too: the file is finished, or the
 	// half line is at its limit.
 	Half bool
@@ -117,6 +134,9 @@ func (f *File) Take(o TakeOptions) (*Reader, error) {
 		if why, binary := f.sniff(); binary {
 			return nil, refuse("%s", why)
 		}
+	}
+	if o.By > 0 {
+		o.Budget = min(o.Budget, f.younger(&rec, o.By)-rec.Cursor)
 	}
 	end, cut, err := f.end(rec.Cursor, o)
 	if err != nil || end == rec.Cursor {
