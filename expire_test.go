@@ -150,3 +150,27 @@ func TestInvariant4HoldsForAClassThatIsNotConfiguredAnyMore(t *testing.T) {
 	}
 	b.check()
 }
+
+// A backlog past its limit that is larger than the spool: as long as the store
+// takes batches, it is sealed and shipped, none of it expires.
+func TestABacklogLargerThanTheSpoolIsShippedBeforeItExpires(t *testing.T) {
+	b := newBench(t)
+	b.write("first.log", "first 203.0.113.77\n")
+	b.once("api") // what follows may expire, were there need
+	old := time.Now().Add(-8 * 24 * time.Hour).UTC().Format(time.RFC3339)
+	var text strings.Builder
+	for i := range 4000 {
+		fmt.Fprintf(&text, "%s %08d %016x 203.0.113.77\n", old, i, rand.Uint64())
+	}
+	path := b.write("a.log", text.String())
+	stop := b.daemonOn("api", "--batch-size", "4KiB", "--spool-limit", "8KiB", "--batch-age", "50ms", "--sweep", "50ms")
+	eventually(t, "all of it to be erased", func() bool { return raw(t, path) == "" })
+	stop()
+	if n := len(b.events(ledger.KindExpire)); n > 0 {
+		t.Errorf("%d ranges expired with the store up", n)
+	}
+	if n := strings.Count(b.shipped(), old); n != 4000 {
+		t.Errorf("%d lines in the store, want 4000", n)
+	}
+	b.check()
+}

@@ -117,6 +117,9 @@ func (d *Daemon) collect(ctx context.Context, l *lane, force bool) (bool, error)
 		return false, nil
 	}
 	if !d.room(l, waiting, now) {
+		if d.contact.isUp() {
+			return false, nil // the next put makes room: sealing comes before expiring
+		}
 		return false, d.expire(l, waiting, now, "the spool is full")
 	}
 	if l.class.OnLimit == config.OnLimitExpire {

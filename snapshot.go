@@ -29,6 +29,13 @@ func (c *contact) up(conditional bool) {
 	c.met, c.conditional, c.down, c.err, c.tries = true, conditional, time.Time{}, "", 0
 }
 
+// isUp tells whether the store took what it was given last.
+func (c *contact) isUp() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.met && c.down.IsZero()
+}
+
 func (c *contact) failed(now time.Time, text string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

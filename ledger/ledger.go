@@ -327,6 +327,7 @@ func (l *Ledger) write(p []byte) error {
 			l.broken = fmt.Errorf("ledger: %w", errors.Join(err, terr))
 			return l.broken
 		}
+		l.reserved = 0 // cutting the write back gave the reserve back, too
 		return fmt.Errorf("ledger: %w", err)
 	}
 	if err := l.file.Sync(); err != nil {
