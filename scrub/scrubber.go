@@ -1,9 +1,13 @@
 package scrub
 
+import "sync"
+
 // Counts tells how many addresses were changed, by the family they were
-// written in: an IPv4 address inside an IPv6 one counts as IPv6.
+// written in: an IPv4 address inside an IPv6 one counts as IPv6. Redacted is how
+// many values were blanked.
 type Counts struct {
 	IPv4, IPv6 uint64
+	Redacted   uint64
 }
 
 // A Scrubber applies one policy. It never changes after New and may be used
@@ -12,6 +16,8 @@ type Scrubber struct {
 	policy Policy // with its defaults filled in
 	mask4  uint32
 	keep   nets
+	fields *fields   // nil if none is blanked
+	passes sync.Pool // of *redact, for Append
 }
 
 // New checks the policy and makes a Scrubber of it.
@@ -24,12 +30,35 @@ func New(p Policy) (*Scrubber, error) {
 		policy: p,
 		mask4:  ^uint32(0) << (32 - p.IPv4Prefix),
 		keep:   newNets(p.KeepNets),
+		fields: newFields(p.Redact),
 	}, nil
 }
 
 // Append appends the scrubbed form of src, a complete text of any number of
 // lines, to dst and returns it. The two must not overlap; src is not kept.
 func (s *Scrubber) Append(dst, src []byte) []byte {
+	if s.fields == nil {
+		return s.appendText(dst, src)
+	}
+	r, _ := s.passes.Get().(*redact)
+	if r == nil {
+		r = &redact{}
+	}
+	for len(src) > 0 {
+		k := len(src)
+		if k > feed {
+			k = wholeLines(src, feed)
+		}
+		dst = s.appendText(dst, r.whole(s.fields, src[:k]))
+		src = src[k:]
+	}
+	r.src = nil
+	s.passes.Put(r)
+	return dst
+}
+
+// appendText is Append without fields.
+func (s *Scrubber) appendText(dst, src []byte) []byte {
 	if s.policy.Mode == Keep {
 		return append(dst, src...)
 	}
