@@ -11,12 +11,11 @@ import (
 type fieldKind uint8
 
 const (
-	plainField     fieldKind = iota // one word, or what is quoted
-	wholeField                      // goes on over spaces: a header's value
-	ownField                        // named by an operator: a header's value where a header may stand
-	turnField                       // counts only near the words of a TURN server
-	candidateField                  // an ICE candidate, with its ufrag behind it
-	cryptoField                     // an SDES line of SDP (RFC 4568), with its key behind it
+	plainField  fieldKind = iota // one word, or what is quoted
+	wholeField                   // goes on over spaces: a header's value
+	ownField                     // named by an operator: a header's value where a header may stand
+	turnField                    // counts only near the words of a TURN server
+	cryptoField                  // an SDES line of SDP (RFC 4568), with its key behind it
 )
 
 // fieldName is one name that a [Policy] blanks, in lower case, without - _ and
@@ -49,9 +48,9 @@ const maxFieldName = 64
 // fields are the names of a policy, ready to be looked for. They never change.
 type fields struct {
 	byLast [256][]fieldName
-	// tails has a bit for each pair of bytes that may end a name: most
-	// separators of a log follow no such pair, and end there.
-	tails       [256][4]uint64
+	// tails has a bit for each three bytes that may end a name, five bits of
+	// each: most separators of a log follow no such three, and end there.
+	tails       [1 << 15 / 64]uint64
 	secrets     bool // also JWTs and passwords of URLs
 	identifiers bool // also e-mail addresses and the columns of the combined log format
 }
@@ -75,7 +74,6 @@ func newFields(names []string) *fields {
 			f.addAll(secretMore, fieldName{})
 			f.addAll(secretWords, fieldName{word: true})
 			f.add(fieldName{name: "username", kind: turnField, word: true})
-			f.add(fieldName{name: "candidate", kind: candidateField, word: true})
 			f.add(fieldName{name: "crypto", kind: cryptoField, word: true})
 		case "identifiers":
 			f.identifiers = true
@@ -95,45 +93,60 @@ func (f *fields) addAll(names string, as fieldName) {
 	}
 }
 
-// add puts a name in the table, and the pairs that may end it as it is
-// written in its filter.
+// add puts a name in the table, and what may end it as it is written in its
+// filter.
 func (f *fields) add(n fieldName) {
 	last := n.name[len(n.name)-1]
 	f.byLast[last] = append(f.byLast[last], n)
-	before := []byte("-_.")
-	if len(n.name) > 1 {
-		before = append(before, n.name[len(n.name)-2])
-	} else {
-		for a := range 256 {
-			before = append(before, byte(a))
+	f.addTails(n.name)
+	if n.all {
+		return
+	}
+	for d := byte('0'); d <= '9'; d++ {
+		f.addTails(n.name + string(d)) // password2
+	}
+}
+
+// addTails puts the endings of a name in the filter: its last three letters,
+// or two of them and a sign between, or before them.
+func (f *fields) addTails(name string) {
+	const signs = "-_."
+	k := len(name)
+	switch k {
+	case 1:
+		for a := range 32 {
+			for b := range 32 {
+				f.addTail(byte(a), byte(b), name[0])
+			}
 		}
+		return
+	case 2:
+		for a := range 32 {
+			f.addTail(byte(a), name[0], name[1])
+		}
+	default:
+		f.addTail(name[k-3], name[k-2], name[k-1])
 	}
-	for _, a := range before {
-		f.addTail(a, last)
-	}
-	if !n.all {
-		for d := byte('0'); d <= '9'; d++ {
-			f.addTail(last, d) // password2
+	for _, sign := range []byte(signs) {
+		f.addTail(sign, name[k-2], name[k-1])
+		f.addTail(name[k-2], sign, name[k-1])
+		for _, other := range []byte(signs) {
+			f.addTail(other, sign, name[k-1])
 		}
 	}
 }
 
-// addTail lets a name end in the bytes a and b, in any case.
-func (f *fields) addTail(a, b byte) {
-	for _, b := range []byte{b, upper(b)} {
-		f.tails[b][a>>6] |= 1 << (a & 63)
-		f.tails[b][upper(a)>>6] |= 1 << (upper(a) & 63)
-	}
+func tailIndex(a, b, c byte) int { return int(a&31)<<10 | int(b&31)<<5 | int(c&31) }
+
+func (f *fields) addTail(a, b, c byte) {
+	i := tailIndex(a, b, c)
+	f.tails[i>>6] |= 1 << (i & 63)
 }
 
-// mayEnd reports whether a name may end in the bytes a and b.
-func (f *fields) mayEnd(a, b byte) bool { return f.tails[b][a>>6]>>(a&63)&1 != 0 }
-
-func upper(c byte) byte {
-	if 'a' <= c && c <= 'z' {
-		return c &^ 0x20
-	}
-	return c
+// mayEnd reports whether a name may end in the bytes a, b and c.
+func (f *fields) mayEnd(a, b, c byte) bool {
+	i := tailIndex(a, b, c)
+	return f.tails[i>>6]>>(i&63)&1 != 0
 }
 
 // foldName is a name as it is compared: lower case, without - _ and the dot.

@@ -50,6 +50,9 @@ func (r *redact) run(from, limit int) int {
 			if !over {
 				return p
 			}
+			if r.v.skips {
+				r.line.pos = max(r.line.pos, p)
+			}
 			r.v = value{}
 			continue
 		}
@@ -168,16 +171,16 @@ func (r *redact) mayFollowName(i int) bool {
 	if c := src[i]; c == ';' || c == '<' || i < 1 {
 		return false
 	}
-	if i < 4 {
+	if i < 5 {
 		return true
 	}
 	a, b := src[i-2], src[i-1]
-	if r.f.mayEnd(a, b) || src[i-3] == '%' {
+	if r.f.mayEnd(src[i-3], a, b) || src[i-3] == '%' || src[i-4] == '%' || src[i-5] == '%' {
 		return true
 	}
 	switch b {
 	case '"':
-		return r.f.mayEnd(src[i-3], a) || a == '\\' || src[i-4] == '%' || a == ']'
+		return a == '\\' || a == ']' || src[i-4] == '%' || r.f.mayEnd(src[i-4], src[i-3], a)
 	case '\'', ' ', '\t', ']', ';':
 		return true
 	case '2', '7':
@@ -188,7 +191,8 @@ func (r *redact) mayFollowName(i int) bool {
 	if src[i] != ':' {
 		return false
 	}
-	return r.f.secrets && r.at(i+1) == '/' && r.at(i+2) == '/' || r.f.identifiers && i > 4 && src[i-5] == '/'
+	return r.f.secrets && (b == 'e' && r.candidate(i) || r.at(i+1) == '/' && r.at(i+2) == '/') ||
+		r.f.identifiers && src[i-5] == '/'
 }
 
 // decide looks at what stands at i and gives where to go on.
@@ -205,6 +209,9 @@ func (r *redact) decide(i int) int {
 	case ':':
 		if r.f.secrets && r.at(i+1) == '/' && r.at(i+2) == '/' {
 			return r.userinfo(i + 3)
+		}
+		if r.f.secrets && r.candidate(i) {
+			return r.word(i+1, " ufrag ")
 		}
 		if r.f.identifiers && r.combinedDate(i) {
 			return i + 1

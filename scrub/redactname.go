@@ -1,5 +1,7 @@
 package scrub
 
+import "bytes"
+
 // maxSpaces is how many spaces may stand beside a separator.
 const maxSpaces = 16
 
@@ -32,7 +34,7 @@ func (r *redact) before(i int) (m named, ok bool) {
 			return m, false
 		}
 		e -= 1 + n
-	default:
+	case '2', '7', ';':
 		if b := r.encodedQuoteBefore(e, lo); b < e {
 			m.quote, e = 'e', b
 		}
@@ -142,24 +144,17 @@ func (r *redact) field(i, n int, percent bool) int {
 		if !r.nearTurn(m.start) {
 			return j
 		}
-	case candidateField:
-		return r.word(j, i, "ufrag ")
 	case cryptoField:
-		return r.word(j, i, "inline:")
+		return r.word(j, " inline:")
 	}
 	if r.absent(j) && r.encodedQuote(j) == 0 {
 		return j
 	}
-	r.v = value{level: r.levelAt(i, m), kind: m.kind}
-	return r.beginValue(j, m, colon)
-}
-
-// levelAt gives the level of the text around the field whose separator is at i.
-func (r *redact) levelAt(i int, m named) int {
+	r.v = value{level: unknownLevel, at: i, kind: m.kind}
 	if m.quote == '"' {
-		return m.level
+		r.v.level = m.level
 	}
-	return r.enclosing(i)
+	return r.beginValue(j, m, colon)
 }
 
 // absent reports that no value stands at j, or one that says that there is
@@ -176,22 +171,32 @@ func (r *redact) absent(j int) bool {
 	return false
 }
 
-// word blanks the value behind a word that follows an ICE candidate's, or an
-// SDES line's, name; j is where the rest of the line begins.
-func (r *redact) word(j, i int, word string) int {
-	for k := j; k < i+redactAhead/8; k++ {
-		switch c := r.at(k); {
-		case c == '\n', c == '"':
-			return j
-		case c == ' ' && r.has(k+1, word):
-			start := k + 1 + len(word)
-			if r.absent(start) {
-				return j
-			}
-			return r.beginWord(start, value{mode: bareValue, level: r.enclosing(i)})
-		}
+// candidate reports whether an ICE candidate (RFC 8839, section 5.1) begins at
+// the colon at i.
+func (r *redact) candidate(i int) bool {
+	const word = "candidate"
+	return i-len(word) >= r.barrier && r.src[i-1] == 'e' && r.has(i-len(word), word)
+}
+
+// maxCandidate is how long an ICE candidate's or SDES line may be before the
+// word that is looked for.
+const maxCandidate = 512
+
+// word blanks the value behind a word in the line, or the string, that goes on
+// at j.
+func (r *redact) word(j int, word string) int {
+	rest := r.src[j:min(len(r.src), j+maxCandidate)]
+	if i := bytes.IndexByte(rest, '\n'); i >= 0 {
+		rest = rest[:i]
 	}
-	return j
+	if i := bytes.IndexByte(rest, '"'); i >= 0 {
+		rest = rest[:i]
+	}
+	k := bytes.Index(rest, []byte(word))
+	if k < 0 || r.absent(j+k+len(word)) {
+		return j
+	}
+	return r.beginWord(j+k+len(word), value{mode: bareValue, level: unknownLevel, at: j})
 }
 
 // Words that tell a TURN server's user name (RFC 8489, draft-uberti-behave-turn-rest)

@@ -73,6 +73,18 @@ func (r *redact) enclosing(i int) int {
 	return levelFrom(q.open)
 }
 
+// dropQuotes takes from the text before i what a later decision needs to know.
+func (r *redact) dropQuotes(i int) {
+	if r.v.mode != noValue {
+		r.level()
+		if r.v.skips {
+			r.line.pos = max(r.line.pos, i)
+			return
+		}
+	}
+	r.enclosing(i)
+}
+
 func levelFrom(open uint8) (n int) {
 	for open != 0 {
 		open >>= 1

@@ -109,10 +109,10 @@ func (r *redact) skipBracket(p, limit int) (int, bool) {
 				continue
 			}
 			l := levelOf(n)
-			if l < v.level {
+			if l < r.level() {
 				return p + n - escapes(l), true
 			}
-			if l == v.level {
+			if l == r.level() {
 				v.inside = !v.inside
 			}
 			p += n
@@ -208,7 +208,8 @@ func (r *redact) skipBare(p, limit int) (int, bool) {
 				if r.endsAt(p + n + 1) {
 					return p, true
 				}
-			case r.escapedEnd(p, n, r.v.level, true), r.encodedQuote(p) > 0:
+				r.swallow()
+			case r.escapedEnd(p, n, r.level(), true), r.encodedQuote(p) > 0:
 				return p, true
 			}
 			p += n
@@ -218,6 +219,9 @@ func (r *redact) skipBare(p, limit int) (int, bool) {
 		default:
 			if r.endsAt(p + 1) {
 				return p, true
+			}
+			if c == '"' {
+				r.swallow()
 			}
 		}
 		p++

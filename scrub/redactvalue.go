@@ -26,11 +26,25 @@ type value struct {
 	mode   valueMode
 	kind   fieldKind
 	level  int       // a double quote of a lower level ends it
+	at     int       // where level holds, as long as it is unknownLevel
+	skips  bool      // quotes in it are none of the line's
 	single bool      // the field stands in single quotes
 	url    bool      // of encodedValue: a space ends it
 	next   valueMode // of bracketValue: what is glued to it belongs to it
 	inside bool      // of bracketValue: a string is open
 	depth  int       // of bracketValue: how many brackets are open
+}
+
+// unknownLevel is a level that is worked out when it is asked for: most values
+// end without.
+const unknownLevel = -1
+
+// level gives the level of the text around the value that began.
+func (r *redact) level() int {
+	if r.v.level == unknownLevel {
+		r.v.level = r.enclosing(r.v.at)
+	}
+	return r.v.level
 }
 
 // borders are the bytes at which a bare value may end.
@@ -58,13 +72,15 @@ func (r *redact) beginValue(j int, m named, colon bool) int {
 	switch {
 	case c == '"':
 		l := levelOf(n)
-		if l < v.level {
+		if l < r.level() {
+			v.mode = noValue
 			return j // the string ends that the field lies in
 		}
 		v.mode, v.level = quotedValue, l+1
 		return r.beginQuoted(j+n+1, '"')
 	case c == '\'' && !r.endsAt(j+n+1):
 		v.mode = singleValue
+		r.level()
 		return r.beginQuoted(j+n+1, '\'')
 	case c == '\'' && (n > 0 || r.at(j+1) == '\n'):
 		v.mode = noValue
@@ -77,7 +93,7 @@ func (r *redact) beginValue(j int, m named, colon bool) int {
 		if m.quote == 0 {
 			v.next = bareValue
 		}
-	case n > 0 && r.escapedEnd(j, n, v.level, true):
+	case n > 0 && r.escapedEnd(j, n, r.level(), true):
 		v.mode = noValue
 		return j
 	case header:
@@ -88,6 +104,10 @@ func (r *redact) beginValue(j int, m named, colon bool) int {
 		v.mode, v.single = longValue, r.at(m.start-1) == '\''
 	default:
 		v.mode = bareValue
+	}
+	if v.mode != bareValue && v.mode != scalarValue {
+		r.level()
+		v.skips = v.mode != bracketValue
 	}
 	quotes := ""
 	if colon && m.quote == '"' {
@@ -134,7 +154,7 @@ func (r *redact) percentValue(j int, m named) int {
 	if n := r.encodedQuote(j); n > 0 {
 		return r.beginEncoded(j, n)
 	}
-	if r.absent(j) || r.percentEnd(j) || m.kind == turnField || m.kind == candidateField || m.kind == cryptoField {
+	if r.absent(j) || r.percentEnd(j) || m.kind == turnField || m.kind == cryptoField {
 		return j
 	}
 	if c := r.at(j); c == '"' || c == '\'' || c == '\\' {
@@ -239,4 +259,11 @@ func (r *redact) rest(p, limit int) (int, bool) {
 		return limit, true
 	}
 	return max(p, limit-maxRun-1), false
+}
+
+// swallow says that the value holds a quote, which then opens no string of the
+// line.
+func (r *redact) swallow() {
+	r.level()
+	r.v.skips = true
 }

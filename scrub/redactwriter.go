@@ -126,12 +126,13 @@ func (x *redactStream) slide() {
 	if drop <= 0 {
 		return
 	}
-	r.enclosing(drop)
+	r.dropQuotes(drop)
 	x.held = x.held[:copy(x.held, x.held[drop:])]
 	x.next -= drop
 	r.copied -= drop
 	r.barrier = max(0, r.barrier-drop)
 	r.line.pos = max(0, r.line.pos-drop)
+	r.v.at = max(0, r.v.at-drop)
 }
 
 // drainRedact decides about all that is held, as if the text ended here.
