@@ -54,8 +54,7 @@ type Class struct {
 	Erase EraseMode
 	Fill  Fill
 
-	Scrub  scrub.Policy
-	Redact []string // names of field presets that the policy wants blanked
+	Scrub scrub.Policy // what becomes of addresses, and which fields are blanked
 
 	Keep    time.Duration // in the store; 0 for as long as the operator says
 	OnLimit OnLimit
@@ -73,16 +72,16 @@ const (
 // caller owns what it gets.
 func Presets() []Class {
 	rows := []Class{
-		{Name: "admin", Scrub: scrub.Policy{Mode: scrub.Keep}, Redact: []string{"secrets"}},
-		{Name: "api", Scrub: scrub.Policy{Mode: scrub.Truncate}, Redact: []string{"secrets"}},
-		{Name: "audit", Scrub: scrub.Policy{Mode: scrub.Truncate}, Redact: []string{"secrets"}, Keep: threeYears},
-		{Name: "dashboard", Scrub: scrub.Policy{Mode: scrub.Keep}, Redact: []string{"secrets"}},
-		{Name: "media", Scrub: scrub.Policy{Mode: scrub.Truncate}, Redact: []string{"secrets"}},
-		{Name: "messaging", Scrub: scrub.Policy{Mode: scrub.Truncate}, Redact: []string{"secrets"}},
+		{Name: "admin", Scrub: scrub.Policy{Mode: scrub.Keep, Redact: []string{"secrets"}}},
+		{Name: "api", Scrub: scrub.Policy{Mode: scrub.Truncate, Redact: []string{"secrets"}}},
+		{Name: "audit", Scrub: scrub.Policy{Mode: scrub.Truncate, Redact: []string{"secrets"}}, Keep: threeYears},
+		{Name: "dashboard", Scrub: scrub.Policy{Mode: scrub.Keep, Redact: []string{"secrets"}}},
+		{Name: "media", Scrub: scrub.Policy{Mode: scrub.Truncate, Redact: []string{"secrets"}}},
+		{Name: "messaging", Scrub: scrub.Policy{Mode: scrub.Truncate, Redact: []string{"secrets"}}},
 		{Name: "recording", Scrub: scrub.Policy{Mode: scrub.Keep}, RawLimit: 2 * time.Hour, Keep: 72 * time.Hour, Opaque: true},
-		{Name: "request", Scrub: scrub.Policy{Mode: scrub.Keep}, Redact: []string{"secrets"}, Keep: sixYears},
+		{Name: "request", Scrub: scrub.Policy{Mode: scrub.Keep, Redact: []string{"secrets"}}, Keep: sixYears},
 		{Name: "server", Scrub: scrub.Policy{Mode: scrub.Truncate}, EraseAtLimit: true},
-		{Name: "web", Scrub: scrub.Policy{Mode: scrub.Truncate}, EraseAtLimit: true, Redact: []string{"cookies", "secrets"}},
+		{Name: "web", Scrub: scrub.Policy{Mode: scrub.Truncate, Redact: []string{"cookies", "secrets"}}, EraseAtLimit: true},
 	}
 	for i := range rows {
 		row := &rows[i]

@@ -41,7 +41,7 @@ func TestPresetsAreTheRetentionTable(t *testing.T) {
 	for i, w := range want {
 		c := rows[i]
 		if c.Name != w.name || c.RawLimit != w.limit || c.EraseAtLimit != w.atLimit || (c.Scrub.Mode == scrub.Keep) != w.keepsIPs ||
-			strings.Join(c.Redact, " ") != w.redact || c.EraseAfter != 0 || c.Like != "" || c.Opaque != (w.name == "recording") {
+			strings.Join(c.Scrub.Redact, " ") != w.redact || c.EraseAfter != 0 || c.Like != "" || c.Opaque != (w.name == "recording") {
 			t.Errorf("row %d is %+v, want %+v", i, c, w)
 		}
 		if c.Erase != EraseLive || c.Fill != FillZero || c.OnLimit != OnLimitSeal {
@@ -64,10 +64,14 @@ func TestPresetsAreTheRetentionTable(t *testing.T) {
 }
 
 func TestPresetsAreTheCallersOwn(t *testing.T) {
-	Presets()[9].Redact[0] = "changed"
-	if got := Presets()[9].Redact[0]; got != "cookies" {
+	Presets()[9].Scrub.Redact[0] = "changed"
+	if got := Presets()[9].Scrub.Redact[0]; got != "cookies" {
 		t.Errorf("a caller changed the table: %q", got)
 	}
+}
+
+func redacts(names ...string) func(Class) bool {
+	return func(c Class) bool { return slices.Equal(c.Scrub.Redact, names) && c.Scrub.Validate() == nil }
 }
 
 // TestEffectiveClass is what flags for all classes, and a class's own, leave
@@ -102,9 +106,14 @@ func TestEffectiveClass(t *testing.T) {
 		{"several flags for one class", "api", "--class api:keep=30d --class api:on-limit=expire", func(c Class) bool {
 			return c.Keep == 30*24*time.Hour && c.OnLimit == OnLimitExpire
 		}},
-		{"redact nothing", "web", "--class web:redact=", func(c Class) bool { return len(c.Redact) == 0 }},
+		{"redact nothing", "web", "--class web:redact=", func(c Class) bool { return len(c.Scrub.Redact) == 0 }},
+		{"redact for all, beside the class's own", "web", "--redact identifiers --redact secrets --redact customer-name", redacts("cookies", "secrets", "identifiers", "customer-name")},
+		{"redact for all, where nothing was", "server", "--redact secrets", redacts("secrets")},
+		{"redact for all, but for a row that keeps", "dashboard", "--redact identifiers", redacts("secrets")},
+		{"redact of a class stands", "web", "--redact identifiers --class web:redact=secrets|X-Customer", redacts("secrets", "X-Customer")},
+		{"redact of a row that keeps", "dashboard", "--class dashboard:redact=secrets|identifiers", redacts("secrets", "identifiers")},
 		{"a class of one's own", "mine", "--class mine:like=web,raw-limit=1h", func(c Class) bool {
-			return c.Name == "mine" && c.Like == "web" && c.EraseAtLimit && c.RawLimit == time.Hour && len(c.Redact) == 2
+			return c.Name == "mine" && c.Like == "web" && c.EraseAtLimit && c.RawLimit == time.Hour && len(c.Scrub.Redact) == 2
 		}},
 		{"keys before like", "mine", "--class mine:fill=blank,like=recording", func(c Class) bool { return c.Opaque && c.Fill == FillBlank && c.RawLimit == 2*time.Hour }},
 	} {

@@ -12,10 +12,7 @@ import (
 
 type duration = time.Duration
 
-var (
-	errNoRedact    = errors.New("this version cannot blank fields yet, a later one will. Leave it out")
-	errNoPseudonym = errors.New("this version cannot write pseudonyms yet, a later one will. Use truncate or mask")
-)
+var errNoPseudonym = errors.New("this version cannot write pseudonyms yet, a later one will. Use truncate or mask")
 
 // global is what the flags say for all classes.
 type global struct {
@@ -127,7 +124,8 @@ func (d *draft) startOf(e *classEntry) (Class, bool) {
 
 // underFlags gives a row what the flags say for all classes. A row's own
 // stricter limit stands, and a row that keeps addresses on purpose goes on
-// keeping them: one --scrub cannot break the records that need them.
+// keeping them: one --scrub, or --redact, cannot break the records that need
+// them. Other rows blank what --redact names beside what they blank already.
 func (d *draft) underFlags(row Class) Class {
 	g := d.global
 	if d.isGiven("raw-limit") && (row.RawLimit == PolicyRawLimit || g.rawLimit < row.RawLimit) {
@@ -137,11 +135,12 @@ func (d *draft) underFlags(row Class) Class {
 		row.Erase = g.erase
 	}
 	row.Fill = g.fill
-	mode := row.Scrub.Mode
+	mode, redact := row.Scrub.Mode, row.Scrub.Redact
 	row.Scrub = g.scrub
 	row.Scrub.KeepNets = slices.Clone(g.scrub.KeepNets)
+	row.Scrub.Redact = addNames(redact, g.scrub.Redact...)
 	if mode == scrub.Keep {
-		row.Scrub.Mode = mode
+		row.Scrub.Mode, row.Scrub.Redact = mode, redact
 	}
 	return row
 }

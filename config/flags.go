@@ -130,8 +130,8 @@ func scrubFlags() []flagDef {
 		{FlagInfo{Name: "mask-text", Value: "TEXT", Default: scrub.DefaultMaskText, Usage: "What mask writes instead of an address, 1 to 64 bytes."},
 			put(parseMaskText, func(d *draft) *string { return &d.global.scrub.MaskText })},
 		{FlagInfo{Name: "keep-net", Value: "CIDR", Repeat: true, Usage: "A network whose addresses stay as they are, such as 10.0.0.0/8."}, (*draft).addKeepNet},
-		{FlagInfo{Name: "redact", Value: "NAME", Repeat: true, Usage: "Fields to blank. Refused: this version cannot."},
-			func(d *draft, a assign) { d.fault(a, errNoRedact.Error()) }},
+		{FlagInfo{Name: "redact", Value: "NAME", Repeat: true, Usage: "Fields to blank beside those of the class, but for classes that keep addresses by policy: cookies, secrets, identifiers, or the name of a field."},
+			(*draft).addRedact},
 	}
 }
 

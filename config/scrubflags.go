@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -67,4 +68,34 @@ func (d *draft) addKeepNet(a assign) {
 		return
 	}
 	d.global.scrub.KeepNets = append(d.global.scrub.KeepNets, p.Masked())
+}
+
+// parseRedact reads what --redact names: a preset of package scrub, or a field.
+func parseRedact(s string) (string, error) {
+	name := strings.TrimSpace(s)
+	if err := scrub.CheckRedact(name); err != nil {
+		return "", err
+	}
+	return name, nil
+}
+
+func (d *draft) addRedact(a assign) {
+	name, err := parseRedact(a.value)
+	if err != nil {
+		d.fault(a, err.Error())
+		return
+	}
+	d.global.scrub.Redact = addNames(d.global.scrub.Redact, name)
+}
+
+// addNames gives the list with the names that are not in it yet, in memory of
+// its own.
+func addNames(list []string, names ...string) []string {
+	list = slices.Clone(list)
+	for _, name := range names {
+		if !slices.Contains(list, name) {
+			list = append(list, name)
+		}
+	}
+	return list
 }

@@ -34,8 +34,11 @@ type redact struct {
 	v     value
 	line  lineQuotes
 	clf   combined
-	quick [3]int // the next J, % and @, or where to look for them again
+	quick [5]int // the next of the characters below, or where to look for it again
 	name  lookup
+	// encodedTo is how far a percent sign may reach into the last letters of a
+	// name.
+	encodedTo int
 }
 
 // run decides about the separators in src[from:limit], and gives where the
@@ -89,6 +92,8 @@ const (
 	atJ = iota
 	atPercent
 	atSign
+	atQuote
+	atNewline
 )
 
 // next gives the first place in src[p:limit] that may need a decision, or
@@ -110,15 +115,12 @@ func (r *redact) next(p, limit int) int {
 
 // nextQuote gives the next quote of a line of the combined log format, or stop.
 func (r *redact) nextQuote(p, stop int) int {
-	i := bytes.IndexByte(r.src[p:stop], '"')
-	if i < 0 {
-		i = stop - p
-	}
-	if bytes.IndexByte(r.src[p:p+i], '\n') >= 0 {
+	i := r.find(atQuote, '"', p)
+	if r.find(atNewline, '\n', p) < i {
 		r.clf = combined{} // the line has no more of them
 		return stop
 	}
-	return p + i
+	return min(i, stop)
 }
 
 // find gives the next place of c from p on. A place found once stays until it
@@ -147,8 +149,17 @@ func (r *redact) separator(p, stop int) int {
 		} else {
 			x = lastWord(src, p)
 		}
-		y := x & low
-		m := (y + (0x80-':')*ones) &^ (y + (0x80-'>')*ones) &^ x & high
+		m := separators(x)
+		if m == 0 {
+			// Two words at a time, as long as nothing is in them.
+			for p += 8; p+16 <= stop; p += 16 {
+				b := src[p : p+16 : p+16]
+				if (separators(binary.LittleEndian.Uint64(b)) | separators(binary.LittleEndian.Uint64(b[8:]))) != 0 {
+					break
+				}
+			}
+			continue
+		}
 		for m != 0 {
 			i := p + bits.TrailingZeros64(m)>>3
 			if i >= stop {
@@ -164,6 +175,12 @@ func (r *redact) separator(p, stop int) int {
 	return stop
 }
 
+// separators has the high bit of every byte of x that is one of : ; < =
+func separators(x uint64) uint64 {
+	y := x & low
+	return (y + (0x80-':')*ones) &^ (y + (0x80-'>')*ones) &^ x & high
+}
+
 // mayFollowName reports whether the byte at i, one of : ; < =, may be the
 // separator behind a name that counts.
 func (r *redact) mayFollowName(i int) bool {
@@ -175,12 +192,12 @@ func (r *redact) mayFollowName(i int) bool {
 		return true
 	}
 	a, b := src[i-2], src[i-1]
-	if r.f.mayEnd(src[i-3], a, b) || src[i-3] == '%' || src[i-4] == '%' || src[i-5] == '%' {
+	if r.f.mayEnd(src[i-3], a, b) || i <= r.encodedTo {
 		return true
 	}
 	switch b {
 	case '"':
-		return a == '\\' || a == ']' || src[i-4] == '%' || r.f.mayEnd(src[i-4], src[i-3], a)
+		return a == '\\' || a == ']' || r.f.mayEnd(src[i-4], src[i-3], a)
 	case '\'', ' ', '\t', ']', ';':
 		return true
 	case '2', '7':
@@ -191,7 +208,7 @@ func (r *redact) mayFollowName(i int) bool {
 	if src[i] != ':' {
 		return false
 	}
-	return r.f.secrets && (b == 'e' && r.candidate(i) || r.at(i+1) == '/' && r.at(i+2) == '/') ||
+	return r.f.secrets && (b == 'e' && r.candidate(i) || i+2 < len(src) && src[i+1] == '/' && src[i+2] == '/') ||
 		r.f.identifiers && src[i-5] == '/'
 }
 
@@ -223,6 +240,7 @@ func (r *redact) decide(i int) int {
 // percent decides about the percent sign at i: an encoded separator, or the
 // sign in an e-mail address.
 func (r *redact) percent(i int) int {
+	r.encodedTo = i + 6
 	c, n := r.encoded(i)
 	switch {
 	case n == 0:

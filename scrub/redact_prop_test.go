@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 )
@@ -250,5 +251,30 @@ func TestBlankingAllocatesNothingInSteadyState(t *testing.T) {
 	dst := make([]byte, 0, 2*len(text))
 	if n := testing.AllocsPerRun(100, func() { dst = s.Append(dst[:0], text) }); n >= 1 {
 		t.Errorf("Append: %v allocations", n) // but for what a collection takes from the pool
+	}
+}
+
+// TestHostileTextsTakeLinearTime holds the slowest texts known to a rate that
+// anything quadratic is far from.
+func TestHostileTextsTakeLinearTime(t *testing.T) {
+	const size = 1 << 20
+	s := mustNew(t, redactPolicies[0])
+	for _, unit := range []string{
+		"eyJ", "eyJhbGciOiJIUzI1NiJ9 ", strings.Repeat("eyJ", 1300) + " ", "eyJhbGciOiJIUzI1NiJ9.", "username=", "candidate:", "a@", "a@b.c", "://", "://a:", `\`, `\"`, `"`, `"token":`,
+		"token=", "token=[", "token={\"", "%", "%25", "%3D", "token%3D", "=", ":", " ", "'", "crypto:", "&quot;:", `\x22:`, "a", "Cookie: ", "id: ",
+	} {
+		for _, head := range []string{"", ` - x [17/May/2015:10:05:03 +0000] `, `"`} {
+			text := append([]byte(head), strings.Repeat(unit, size/len(unit))...)
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				s.Append(nil, text)
+			}()
+			select {
+			case <-done:
+			case <-time.After(30 * time.Second):
+				t.Fatalf("%q takes more than 30 s a MiB", unit)
+			}
+		}
 	}
 }

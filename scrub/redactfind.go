@@ -22,18 +22,20 @@ func (r *redact) jwt(i int) int {
 	if first == stop {
 		return r.replaceToken(b, first) // no word is so long
 	}
+	// What is no JWT by its end is none from a later eyJ on: where a part ends,
+	// the search goes on.
 	if first-b < minJWTHeader || r.at(first) != '.' {
-		return i + 1
+		return first
 	}
 	second := r.base64End(first+1, stop)
 	switch {
 	case second == stop, r.at(second) != '.':
 		if second < stop {
-			return i + 1
+			return first
 		}
 	case r.at(first+1) == 'e' && r.at(first+2) == 'y' && r.at(first+3) == 'J':
 	case b > 0 && isBase64(r.src[b-1]) || second-first-1 < minJWTPart && r.base64End(second+1, stop)-second-1 < minJWTPart:
-		return i + 1
+		return first
 	}
 	return r.replaceToken(b, second)
 }

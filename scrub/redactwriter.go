@@ -101,7 +101,7 @@ func (w *Writer) holdRedact(p []byte) error {
 func (w *Writer) stepRedact(limit int) error {
 	x := w.red
 	r := &x.r
-	r.f, r.src, r.dst, r.quick = x.f, x.held, r.dst[:0], [3]int{}
+	r.f, r.src, r.dst, r.quick = x.f, x.held, r.dst[:0], [5]int{}
 	x.next = r.run(x.next, limit)
 	safe := x.next - redactBack
 	if limit == len(x.held) {
@@ -133,6 +133,7 @@ func (x *redactStream) slide() {
 	r.barrier = max(0, r.barrier-drop)
 	r.line.pos = max(0, r.line.pos-drop)
 	r.v.at = max(0, r.v.at-drop)
+	r.encodedTo = max(0, r.encodedTo-drop)
 }
 
 // drainRedact decides about all that is held, as if the text ended here.
