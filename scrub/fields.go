@@ -50,7 +50,10 @@ type fields struct {
 	byLast [256][]fieldName
 	// tails has a bit for each three bytes that may end a name, five bits of
 	// each: most separators of a log follow no such three, and end there.
-	tails       [1 << 15 / 64]uint64
+	tails [1 << 15 / 64]uint64
+	// odd are the bytes that may stand between a name and its separator, and
+	// colons those before a colon that is looked at for another reason.
+	odd, colons [256]bool
 	secrets     bool // also JWTs and passwords of URLs
 	identifiers bool // also e-mail addresses and the columns of the combined log format
 }
@@ -61,6 +64,9 @@ func newFields(names []string) *fields {
 		return nil
 	}
 	f := &fields{}
+	for _, c := range []byte("\"' \t];27") {
+		f.odd[c] = true
+	}
 	for _, name := range names {
 		switch name {
 		case "cookies":
@@ -68,6 +74,7 @@ func newFields(names []string) *fields {
 			f.addAll(cookiePlain, fieldName{})
 		case "secrets":
 			f.secrets = true
+			f.colons['e'] = true // candidate:
 			f.addAll(secretWhole, fieldName{kind: wholeField})
 			f.addAll(secretPlain, fieldName{})
 			f.addAll(secretKeys, fieldName{})
@@ -77,6 +84,9 @@ func newFields(names []string) *fields {
 			f.add(fieldName{name: "crypto", kind: cryptoField, word: true})
 		case "identifiers":
 			f.identifiers = true
+			for c := '0'; c <= '9'; c++ {
+				f.colons[c] = true // [17/May/2015:
+			}
 			f.addAll(identityWhole, fieldName{kind: wholeField})
 			f.addAll(identityPlain, fieldName{})
 		default:
@@ -147,6 +157,13 @@ func (f *fields) addTail(a, b, c byte) {
 func (f *fields) mayEnd(a, b, c byte) bool {
 	i := tailIndex(a, b, c)
 	return f.tails[i>>6]>>(i&63)&1 != 0
+}
+
+// plain reports whether no name can end in the last three of the four bytes of
+// w, nor anything that may stand between it and a separator.
+func (f *fields) plain(w uint32) bool {
+	i := w>>8&31<<10 | w>>16&31<<5 | w>>24&31
+	return f.tails[i>>6]>>(i&63)&1 == 0 && !f.odd[w>>24]
 }
 
 // foldName is a name as it is compared: lower case, without - _ and the dot.

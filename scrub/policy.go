@@ -104,7 +104,7 @@ func (p Policy) Validate() error {
 	}
 	for _, name := range p.Redact {
 		if err := CheckRedact(name); err != nil {
-			errs = append(errs, fmt.Errorf("Redact %q: %w", name, err))
+			errs = append(errs, fmt.Errorf("field %q in Redact: %w", name, err))
 		}
 	}
 	return errors.Join(errs...)

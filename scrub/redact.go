@@ -143,32 +143,49 @@ func (r *redact) find(k int, c byte, p int) int {
 func (r *redact) separator(p, stop int) int {
 	src := r.src
 	for p < stop {
-		var x uint64
-		if p+8 <= len(src) {
-			x = binary.LittleEndian.Uint64(src[p:])
-		} else {
-			x = lastWord(src, p)
-		}
-		m := separators(x)
-		if m == 0 {
-			// Two words at a time, as long as nothing is in them.
-			for p += 8; p+16 <= stop; p += 16 {
-				b := src[p : p+16 : p+16]
-				if (separators(binary.LittleEndian.Uint64(b)) | separators(binary.LittleEndian.Uint64(b[8:]))) != 0 {
-					break
-				}
+		var m uint64
+		for p+16 <= len(src) && p < stop {
+			b := src[p : p+16 : p+16]
+			lo, hi := separators(binary.LittleEndian.Uint64(b)), separators(binary.LittleEndian.Uint64(b[8:]))
+			if lo|hi == 0 {
+				p += 16
+				continue
 			}
-			continue
+			if m = lo; m == 0 {
+				m = hi
+				p += 8
+			}
+			break
+		}
+		if m == 0 {
+			if p+16 <= len(src) {
+				break
+			}
+			if p+8 <= len(src) {
+				m = separators(binary.LittleEndian.Uint64(src[p:]))
+			} else {
+				m = separators(lastWord(src, p))
+			}
 		}
 		for m != 0 {
 			i := p + bits.TrailingZeros64(m)>>3
 			if i >= stop {
 				return stop
 			}
+			m &= m - 1
+			c := src[i]
+			if c == ';' || c == '<' {
+				continue
+			}
+			if i >= 5 && i+1 < len(src) && i > r.encodedTo {
+				w := binary.LittleEndian.Uint32(src[i-4:])
+				if r.f.plain(w) && (c == '=' || src[i+1] != '/' && !r.f.colons[w>>24]) {
+					continue
+				}
+			}
 			if r.mayFollowName(i) {
 				return i
 			}
-			m &= m - 1
 		}
 		p += 8
 	}
@@ -181,15 +198,12 @@ func separators(x uint64) uint64 {
 	return (y + (0x80-':')*ones) &^ (y + (0x80-'>')*ones) &^ x & high
 }
 
-// mayFollowName reports whether the byte at i, one of : ; < =, may be the
-// separator behind a name that counts.
+// mayFollowName reports whether the = or : at i may be the separator behind a
+// name that counts.
 func (r *redact) mayFollowName(i int) bool {
 	src := r.src
-	if c := src[i]; c == ';' || c == '<' || i < 1 {
-		return false
-	}
 	if i < 5 {
-		return true
+		return i > 0
 	}
 	a, b := src[i-2], src[i-1]
 	if r.f.mayEnd(src[i-3], a, b) || i <= r.encodedTo {

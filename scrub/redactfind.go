@@ -87,8 +87,8 @@ const maxUserinfo = 512
 // password of scheme://user:password@host.
 func (r *redact) userinfo(i int) int {
 	colon := 0
-	for k := i; k < i+maxUserinfo; k++ {
-		switch c := r.at(k); c {
+	for k := i; k < min(i+maxUserinfo, len(r.src)); k++ {
+		switch r.src[k] {
 		case ':':
 			if colon == 0 {
 				colon = k + 1

@@ -6,10 +6,7 @@ import "bytes"
 // whether it ended. What a value's end is decided by lies within redactAhead.
 
 func (r *redact) skipQuoted(p, limit int) (int, bool) {
-	line := limit
-	if i := bytes.IndexByte(r.src[p:limit], '\n'); i >= 0 {
-		line = p + i
-	}
+	line := min(limit, r.find(atNewline, '\n', p))
 	for q := p; q < line; {
 		i := bytes.IndexByte(r.src[q:line], '"')
 		if i < 0 {

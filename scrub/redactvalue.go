@@ -1,7 +1,5 @@
 package scrub
 
-import "bytes"
-
 // valueMode says where the value ends that is being blanked.
 type valueMode uint8
 
@@ -238,8 +236,8 @@ func (r *redact) skipValue(p, limit int) (end int, over bool) {
 	case tokenValue:
 		return r.skipToken(p, limit)
 	}
-	if i := bytes.IndexByte(r.src[p:limit], '\n'); i >= 0 {
-		return r.beforeReturn(p, p+i), true
+	if i := r.find(atNewline, '\n', p); i < limit {
+		return r.beforeReturn(p, i), true
 	}
 	return r.rest(p, limit)
 }

@@ -10,7 +10,7 @@ type Counts struct {
 	Redacted   uint64
 }
 
-// A Scrubber applies one policy. It never changes after New and may be used
+// A Scrubber applies one policy. Nothing it does changes after New, and it may be used
 // from many goroutines at once.
 type Scrubber struct {
 	policy Policy // with its defaults filled in
