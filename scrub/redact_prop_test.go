@@ -203,7 +203,7 @@ func TestGiantValueRunsInConstantMemory(t *testing.T) {
 		piece := bytes.Repeat([]byte("abcdefgh"), 4000)
 		for range 100 {
 			w.Write(piece)
-			if len(w.red.held) > redactBack+redactAhead+len(piece) || cap(w.red.held) > 4*feed || out.Len() > 100 {
+			if len(w.red.held) > redactBack+redactAhead+redactStep+len(piece) || cap(w.red.held) > 4*feed || out.Len() > 100 {
 				t.Fatalf("%s: %d bytes held back, %d out", in.head, len(w.red.held), out.Len())
 			}
 		}
@@ -249,15 +249,15 @@ func TestBlankingAllocatesNothingInSteadyState(t *testing.T) {
 		t.Error("nothing was counted")
 	}
 	dst := make([]byte, 0, 2*len(text))
-	if n := testing.AllocsPerRun(100, func() { dst = s.Append(dst[:0], text) }); n >= 1 {
-		t.Errorf("Append: %v allocations", n) // but for what a collection takes from the pool
+	if n := testing.AllocsPerRun(100, func() { dst = s.Append(dst[:0], text) }); n != 0 {
+		t.Errorf("Append: %v allocations", n)
 	}
 }
 
 // TestHostileTextsTakeLinearTime holds the slowest texts known to a rate that
 // anything quadratic is far from.
 func TestHostileTextsTakeLinearTime(t *testing.T) {
-	const size = 1 << 20
+	const size = 256 << 10
 	s := mustNew(t, redactPolicies[0])
 	for _, unit := range []string{
 		"eyJ", "eyJhbGciOiJIUzI1NiJ9 ", strings.Repeat("eyJ", 1300) + " ", "eyJhbGciOiJIUzI1NiJ9.", "username=", "candidate:", "a@", "a@b.c", "://", "://a:", `\`, `\"`, `"`, `"token":`,
@@ -273,7 +273,7 @@ func TestHostileTextsTakeLinearTime(t *testing.T) {
 			select {
 			case <-done:
 			case <-time.After(30 * time.Second):
-				t.Fatalf("%q takes more than 30 s a MiB", unit)
+				t.Fatalf("%q takes more than 30 s for 256 KiB", unit)
 			}
 		}
 	}

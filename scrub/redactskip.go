@@ -139,10 +139,14 @@ func (r *redact) skipHeader(p, limit int) (int, bool) {
 		case '"', '\\':
 			n := r.slashes(p)
 			if r.at(p+n) == '"' {
-				if l := levelOf(n); l < v.level {
+				l := levelOf(n)
+				if l < v.level {
 					return p + n - escapes(l), true
 				}
-			} else if n > 0 && r.escapedEnd(p, n, v.level, false) {
+				p += n
+				break
+			}
+			if n > 0 && r.escapedEnd(p, n, v.level, false) {
 				return p, true
 			}
 			p += max(n-1, 0)

@@ -158,7 +158,7 @@ func (r *redact) percentValue(j int, m named) int {
 	if c := r.at(j); c == '"' || c == '\'' || c == '\\' {
 		return j
 	}
-	return r.beginWord(j, value{mode: percentValue})
+	return r.beginWord(j, value{mode: percentValue, level: unknownLevel, at: j})
 }
 
 // beginWord blanks the value at j, which may stand in brackets.

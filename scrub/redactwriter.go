@@ -14,6 +14,10 @@ type redactStream struct {
 	resumed bool // the line that comes next has no head
 }
 
+// redactStep is how much there must be to decide about before it is done: what
+// is held back is moved each time.
+const redactStep = 4 << 10
+
 func (x *redactStream) reset() {
 	x.held, x.next, x.resumed = x.held[:0], 0, false
 	x.r.begins(x.f, nil)
@@ -86,7 +90,7 @@ func (w *Writer) holdRedact(p []byte) error {
 		x.held = append(x.held, p[:k]...)
 		p = p[k:]
 		limit := len(x.held) - redactAhead
-		if limit <= x.next {
+		if limit < x.next+redactStep {
 			continue
 		}
 		if err := w.stepRedact(limit); err != nil {

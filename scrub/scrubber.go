@@ -16,8 +16,8 @@ type Scrubber struct {
 	policy Policy // with its defaults filled in
 	mask4  uint32
 	keep   nets
-	fields *fields   // nil if none is blanked
-	passes sync.Pool // of *redact, for Append
+	fields *fields // nil if none is blanked
+	passes *passes // for Append
 }
 
 // New checks the policy and makes a Scrubber of it.
@@ -31,7 +31,38 @@ func New(p Policy) (*Scrubber, error) {
 		mask4:  ^uint32(0) << (32 - p.IPv4Prefix),
 		keep:   newNets(p.KeepNets),
 		fields: newFields(p.Redact),
+		passes: &passes{},
 	}, nil
+}
+
+// passes are passes over a text that no one uses now, with their buffers: as
+// many as there were goroutines in Append at once.
+type passes struct {
+	mu   sync.Mutex
+	free []*redact
+}
+
+func (p *passes) take() *redact {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := len(p.free)
+	if n == 0 {
+		return &redact{}
+	}
+	r := p.free[n-1]
+	p.free = p.free[:n-1]
+	return r
+}
+
+// give keeps a pass for later, but for one whose buffer grew with a long line.
+func (p *passes) give(r *redact) {
+	r.src = nil
+	if cap(r.dst) > 16*feed {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.free = append(p.free, r)
 }
 
 // Append appends the scrubbed form of src, a complete text of any number of
@@ -40,10 +71,7 @@ func (s *Scrubber) Append(dst, src []byte) []byte {
 	if s.fields == nil {
 		return s.appendText(dst, src)
 	}
-	r, _ := s.passes.Get().(*redact)
-	if r == nil {
-		r = &redact{}
-	}
+	r := s.passes.take()
 	for len(src) > 0 {
 		k := len(src)
 		if k > feed {
@@ -52,8 +80,7 @@ func (s *Scrubber) Append(dst, src []byte) []byte {
 		dst = s.appendText(dst, r.whole(s.fields, src[:k]))
 		src = src[k:]
 	}
-	r.src = nil
-	s.passes.Put(r)
+	s.passes.give(r)
 	return dst
 }
 

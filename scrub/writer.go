@@ -14,7 +14,7 @@ const feed = 64 << 10
 //
 // Whole lines go out with the Write that ends them. Of a line that is not
 // complete, the Writer holds back its last half kilobyte at most, or its last
-// five where fields are blanked, whatever the line's length. After an error of the underlying writer it is to be dropped or
+// ten where fields are blanked, whatever the line's length. After an error of the underlying writer it is to be dropped or
 // Reset: how much of the text went out is not known.
 type Writer struct {
 	w      io.Writer
