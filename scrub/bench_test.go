@@ -82,3 +82,24 @@ func BenchmarkByteLoop(b *testing.B) {
 		b.Fatal("no separator")
 	}
 }
+
+func benchmarkRedact(b *testing.B, text []byte, names ...string) {
+	s := mustNew(b, Policy{Redact: names})
+	dst := make([]byte, 0, 2*len(text))
+	b.SetBytes(int64(len(text)))
+	b.ReportAllocs()
+	for b.Loop() {
+		dst = s.Append(dst[:0], text)
+	}
+}
+
+func BenchmarkRedactAccessLog(b *testing.B) {
+	benchmarkRedact(b, accessLog(benchSize), "cookies", "secrets")
+}
+func BenchmarkRedactAll(b *testing.B) {
+	benchmarkRedact(b, accessLog(benchSize), "cookies", "secrets", "identifiers")
+}
+func BenchmarkRedactNothing(b *testing.B) {
+	benchmarkRedact(b, noAddressLog(benchSize), "cookies", "secrets")
+}
+func BenchmarkRedactICE(b *testing.B) { benchmarkRedact(b, iceLog(benchSize), "secrets") }

@@ -132,3 +132,31 @@ func TestLogsOfOtherProjects(t *testing.T) {
 		checkIdempotent(t, s, text)
 	}
 }
+
+func TestFieldsInLogsOfOtherProjects(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(corpora(t), "logs", "*"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no logs: %v", err)
+	}
+	s := mustNew(t, redactPolicies[0])
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := s.Append(nil, text)
+		if a, b := bytes.Count(text, []byte("\n")), bytes.Count(got, []byte("\n")); a != b {
+			t.Errorf("%s: %d lines became %d", filepath.Base(file), a, b)
+		}
+		checkSplit(t, s, text, 3)
+		checkIdempotent(t, s, text)
+		if !strings.HasSuffix(file, ".jsonl") {
+			continue
+		}
+		for line := range bytes.Lines(got) {
+			if !json.Valid(line) {
+				t.Errorf("%s: no JSON any more: %.200s", filepath.Base(file), line)
+			}
+		}
+	}
+}

@@ -12,4 +12,36 @@
 // Scrubbing what was truncated by the same policy changes nothing, as long as
 // the prefix lengths are at least 8 and 48, in whole octets and groups. A mode
 // is one more case of [Scrubber]'s change: finding and writing know none.
+//
+// # Fields
+//
+// [Policy.Redact] names fields whose values give way to [Redacted], before
+// addresses are looked for in what is left. A field is found by its name, in
+// JSON however often it is escaped, as key=value, as a header, in a query string
+// (percent-encoded too), and in SDP.
+//
+//   - Names compare without case, - _ and dots. A preset's names count at the
+//     end of a longer one: user_password, dbPassword, x-access-token. Short ones
+//     (pass, sig, jwt) must begin a word there. What only begins with such a
+//     name is another field: token_type, password_length, tokenizer. Nor is
+//     tokens one, which counts what a language model reads.
+//   - A name of one's own is a field's whole name, or stands behind a dot.
+//   - cookies: the headers Cookie and Set-Cookie, fields that end in cookie or
+//     cookies, and the session parameters of PHP, Java and ASP.NET.
+//   - secrets: passwords, tokens, keys, signatures, credentials, Authorization,
+//     X-OPENTOK-AUTH, ICE ufrag and pwd, SDES keys, JWTs and passwords of URLs
+//     wherever they stand. A username goes only where its line speaks of a TURN
+//     server close by.
+//   - identifiers: remote user, e-mail addresses, User-Agent and Referer, also as
+//     the columns of the combined log format.
+//   - In quotes, all of the value goes; under a JSON name so does a number, a
+//     list or an object. A header goes to the end of its line, of the string it
+//     lies in, or to an escaped newline. A bare value is one word: it ends at a
+//     space, & or ;, and at a comma, bracket or quote only where nothing more of
+//     a value can follow. In doubt, too much goes rather than too little.
+//   - What is not there stays not there: an empty value, null, and a dash.
+//
+// A field ends with its line. A name and its value on two lines, a name after
+// which only a space comes (--password x), XML elements, names with escapes in
+// them and columns without a name, but those above, are not found.
 package scrub

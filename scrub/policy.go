@@ -73,6 +73,10 @@ type Policy struct {
 	// ScrubVersions takes a four-part number after a product's name and a
 	// slash, as in Chrome/120.0.0.0, for an address too.
 	ScrubVersions bool
+	// Redact names the fields whose values are blanked: the presets cookies,
+	// secrets and identifiers, or fields of one's own, in any case, - and _
+	// alike. It does not depend on Mode.
+	Redact []string
 }
 
 // Validate reports every field that is wrong, and what would be right.
@@ -98,11 +102,16 @@ func (p Policy) Validate() error {
 			errs = append(errs, fmt.Errorf("KeepNets %v: must be a network such as 10.0.0.0/8", n))
 		}
 	}
+	for _, name := range p.Redact {
+		if err := CheckRedact(name); err != nil {
+			errs = append(errs, fmt.Errorf("field %q in Redact: %w", name, err))
+		}
+	}
 	return errors.Join(errs...)
 }
 
 // String is a short stable text for an object's metadata, such as
-// "truncate/24/48", "mask" or "keep".
+// "truncate/24/48", "mask" or "keep redact=cookies,secrets".
 func (p Policy) String() string {
 	s := p.Mode.String()
 	if p.Mode == Truncate {
@@ -111,6 +120,9 @@ func (p Policy) String() string {
 	}
 	if n := len(p.KeepNets); n > 0 && p.Mode != Keep {
 		s = fmt.Sprintf("%s keep-nets=%d", s, n)
+	}
+	if len(p.Redact) > 0 {
+		s += " redact=" + sortedNames(p.Redact)
 	}
 	return s
 }

@@ -19,12 +19,14 @@ func TestModesParseByTheirNames(t *testing.T) {
 }
 
 func TestValidateNamesEveryFieldThatIsWrong(t *testing.T) {
-	p := Policy{Mode: 9, IPv4Prefix: 33, IPv6Prefix: -1, MaskText: strings.Repeat("x\n", 40), KeepNets: []netip.Prefix{{}}}
+	p := Policy{Mode: 9, IPv4Prefix: 33, IPv6Prefix: -1, MaskText: strings.Repeat("x\n", 40), KeepNets: []netip.Prefix{{}},
+		Redact: []string{"secrets", "a b", "", "-"}}
 	err := p.Validate()
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, want := range []string{"Mode 9", "IPv4Prefix 33", "IPv6Prefix -1", "MaskText of 80 bytes", "control characters", "KeepNets"} {
+	for _, want := range []string{"Mode 9", "IPv4Prefix 33", "IPv6Prefix -1", "MaskText of 80 bytes", "control characters", "KeepNets",
+		`field "a b"`, `field ""`, `field "-"`} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in %q", want, err)
 		}
@@ -45,6 +47,8 @@ func TestPolicyTextIsShortAndStable(t *testing.T) {
 		"mask":                       {Mode: Mask},
 		"keep":                       {Mode: Keep, KeepNets: nets},
 		"truncate/24/48 keep-nets=2": {KeepNets: nets},
+		"truncate/24/48 keep-nets=2 redact=cookies,secrets": {KeepNets: nets, Redact: []string{"secrets", "cookies", "secrets"}},
+		"keep redact=X-Customer":                            {Mode: Keep, Redact: []string{"X-Customer"}},
 	} {
 		if got := p.String(); got != want {
 			t.Errorf("got %q, want %q", got, want)

@@ -1,17 +1,23 @@
 package scrub
 
+import "sync"
+
 // Counts tells how many addresses were changed, by the family they were
-// written in: an IPv4 address inside an IPv6 one counts as IPv6.
+// written in: an IPv4 address inside an IPv6 one counts as IPv6. Redacted is how
+// many values were blanked.
 type Counts struct {
 	IPv4, IPv6 uint64
+	Redacted   uint64
 }
 
-// A Scrubber applies one policy. It never changes after New and may be used
+// A Scrubber applies one policy. Nothing it does changes after New, and it may be used
 // from many goroutines at once.
 type Scrubber struct {
 	policy Policy // with its defaults filled in
 	mask4  uint32
 	keep   nets
+	fields *fields // nil if none is blanked
+	passes *passes // for Append
 }
 
 // New checks the policy and makes a Scrubber of it.
@@ -24,12 +30,62 @@ func New(p Policy) (*Scrubber, error) {
 		policy: p,
 		mask4:  ^uint32(0) << (32 - p.IPv4Prefix),
 		keep:   newNets(p.KeepNets),
+		fields: newFields(p.Redact),
+		passes: &passes{},
 	}, nil
+}
+
+// passes are passes over a text that no one uses now, with their buffers: as
+// many as there were goroutines in Append at once.
+type passes struct {
+	mu   sync.Mutex
+	free []*redact
+}
+
+func (p *passes) take() *redact {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := len(p.free)
+	if n == 0 {
+		return &redact{}
+	}
+	r := p.free[n-1]
+	p.free = p.free[:n-1]
+	return r
+}
+
+// give keeps a pass for later, but for one whose buffer grew with a long line.
+func (p *passes) give(r *redact) {
+	r.src = nil
+	if cap(r.dst) > 16*feed {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.free = append(p.free, r)
 }
 
 // Append appends the scrubbed form of src, a complete text of any number of
 // lines, to dst and returns it. The two must not overlap; src is not kept.
 func (s *Scrubber) Append(dst, src []byte) []byte {
+	if s.fields == nil {
+		return s.appendText(dst, src)
+	}
+	r := s.passes.take()
+	for len(src) > 0 {
+		k := len(src)
+		if k > feed {
+			k = wholeLines(src, feed)
+		}
+		dst = s.appendText(dst, r.whole(s.fields, src[:k]))
+		src = src[k:]
+	}
+	s.passes.give(r)
+	return dst
+}
+
+// appendText is Append without fields.
+func (s *Scrubber) appendText(dst, src []byte) []byte {
 	if s.policy.Mode == Keep {
 		return append(dst, src...)
 	}

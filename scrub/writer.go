@@ -13,8 +13,8 @@ const feed = 64 << 10
 // split over calls of Write, the bytes that come out are the same.
 //
 // Whole lines go out with the Write that ends them. Of a line that is not
-// complete, the Writer holds back its last half kilobyte at most, whatever the
-// line's length. After an error of the underlying writer it is to be dropped or
+// complete, the Writer holds back its last half kilobyte at most, or its last
+// ten where fields are blanked, whatever the line's length. After an error of the underlying writer it is to be dropped or
 // Reset: how much of the text went out is not known.
 type Writer struct {
 	w      io.Writer
@@ -27,6 +27,8 @@ type Writer struct {
 	done, next, barrier int
 	out                 []byte
 	resumed             bool // the edge at the beginning is not yet masked
+
+	red *redactStream // what blanks fields before; nil if none is
 }
 
 // NewWriter makes a Writer that writes to w by the policy p.
@@ -39,11 +41,28 @@ func NewWriter(w io.Writer, p Policy) (*Writer, error) {
 }
 
 // NewWriter makes a Writer that shares the Scrubber's policy.
-func (s *Scrubber) NewWriter(w io.Writer) *Writer { return &Writer{w: w, s: s} }
+func (s *Scrubber) NewWriter(w io.Writer) *Writer {
+	out := &Writer{w: w, s: s}
+	if s.fields != nil {
+		out.red = &redactStream{f: s.fields}
+	}
+	return out
+}
 
 // Write takes the next piece of the text. It does not keep p. The error is
 // that of the underlying writer.
 func (w *Writer) Write(p []byte) (int, error) {
+	if w.red != nil {
+		if err := w.redact(p); err != nil {
+			return 0, err
+		}
+		return len(p), nil
+	}
+	return w.text(p)
+}
+
+// text takes a piece in which no field is to be blanked any more.
+func (w *Writer) text(p []byte) (int, error) {
 	if w.s.policy.Mode == Keep {
 		return w.w.Write(p)
 	}
@@ -63,7 +82,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 	}
 	if i := bytes.LastIndexByte(p, '\n'); i >= 0 {
 		for whole := p[:i+1]; len(whole) > 0; {
-			k := wholeLines(whole)
+			k := wholeLines(whole, 16*feed)
 			if err := w.lines(whole[:k]); err != nil {
 				return 0, err
 			}
@@ -75,16 +94,18 @@ func (w *Writer) Write(p []byte) (int, error) {
 }
 
 // wholeLines gives how much of p, which ends with a newline, to scrub at once:
-// about 16 feeds, up to the end of a line.
-func wholeLines(p []byte) int {
-	const most = 16 * feed
+// at most so much, up to the end of a line, or one longer line.
+func wholeLines(p []byte, most int) int {
 	if len(p) <= most {
 		return len(p)
 	}
 	if i := bytes.LastIndexByte(p[:most], '\n'); i >= 0 {
 		return i + 1
 	}
-	return bytes.IndexByte(p, '\n') + 1
+	if i := bytes.IndexByte(p, '\n'); i >= 0 {
+		return i + 1
+	}
+	return len(p)
 }
 
 // lines scrubs and writes text that is complete.
@@ -168,12 +189,33 @@ func (w *Writer) drain() error {
 
 // Flush ends a complete text: what is held back is decided as if the text
 // ended here, and written.
-func (w *Writer) Flush() error { return w.drain() }
+func (w *Writer) Flush() error {
+	if w.red != nil {
+		if err := w.drainRedact(); err != nil {
+			return err
+		}
+	}
+	return w.drain()
+}
 
 // Cut ends a text that was cut off in the middle of a line, no one knows
 // where: the open token at its end is masked if it could be an address or a
-// part of one.
+// part of one. With fields to blank, so is a token that could be the beginning
+// of a value; a value that is open is blanked already.
 func (w *Writer) Cut() error {
+	if w.red != nil {
+		cut, err := w.cutRedact()
+		if err != nil {
+			return err
+		}
+		if cut {
+			if err := w.drain(); err != nil {
+				return err
+			}
+			_, err = io.WriteString(w.w, Redacted)
+			return err
+		}
+	}
 	e := cutEdge(w.held)
 	if e >= len(w.held) {
 		return w.drain()
@@ -188,15 +230,26 @@ func (w *Writer) Cut() error {
 
 // Resume says that what is written next continues a line whose head was cut
 // off elsewhere: the token at its beginning is masked if it could be the end of
-// an address. What was held back before is to be ended with Flush or Cut first.
-func (w *Writer) Resume() { w.resumed = true }
+// an address. With fields to blank, all that is left of the line is: which
+// value it goes on with, and where that ends, is known to none. What was held
+// back before is to be ended with Flush or Cut first.
+func (w *Writer) Resume() {
+	if w.red != nil {
+		w.red.resumed = true
+		return
+	}
+	w.resumed = true
+}
 
 // Reset forgets what is held back and the counts, and writes to out from now
 // on.
 func (w *Writer) Reset(out io.Writer) {
 	w.w, w.counts, w.resumed = out, Counts{}, false
+	if w.red != nil {
+		w.red.reset()
+	}
 	w.held, w.done, w.next, w.barrier = w.held[:0], 0, 0, 0
 }
 
-// Counts tells how many addresses were changed since NewWriter or Reset.
+// Counts tells how many addresses and values were changed since NewWriter or Reset.
 func (w *Writer) Counts() Counts { return w.counts }
