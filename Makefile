@@ -25,8 +25,8 @@ lint: ## gofmt, vet for each platform, golangci-lint
 	GOOS=darwin GOARCH=arm64 go vet ./...
 	golangci-lint run ./...
 
-FUZZTIME ?= 10s
-fuzz-short: ## each fuzz target for FUZZTIME (10s)
+FUZZTIME ?= 5s
+fuzz-short: ## each fuzz target for FUZZTIME (5s)
 	FUZZTIME=$(FUZZTIME) bash .ci/run fuzz
 
 bench: ## each benchmark about a second, then swab beside what it replaces
