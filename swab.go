@@ -344,9 +344,6 @@ func (d *Daemon) draining() bool {
 	}
 }
 
-// Ledger gives the daemon's ledger to those who show its state.
-func (d *Daemon) Ledger() *ledger.Ledger { return d.ledger }
-
 // Close gives files and state back. It writes nothing.
 func (d *Daemon) Close() error {
 	return errors.Join(d.files.Close(), d.spool.Close(), d.ledger.Close())

@@ -215,9 +215,6 @@ func (r *Reader) close() {
 // Ranges are the ranges read, for the seal. Call it after io.EOF.
 func (r *Reader) Ranges() []ledger.Range { return r.ranges }
 
-// Num is the number of the generation that is read.
-func (r *Reader) Num() uint64 { return r.num }
-
 // Cut tells whether the range ends in mid-line, Resumed whether it begins so.
 func (r *Reader) Cut() bool { return r.cut }
 
