@@ -5,7 +5,7 @@
 //	go run ./testdata/eval                     the table
 //	go run ./testdata/eval -only swab,perl     these tools alone
 //	go run ./testdata/eval -show 'sed -E'      each row that a tool gets wrong
-//	go run ./testdata/eval -filter             Go's regexp as a filter, for bench-scrub
+//	go run ./testdata/eval -filter short       Go's regexp as a filter, for bench-scrub
 //
 // It runs from the project's root. Rows are the case tables of other projects
 // (../shared/corpora, or where SWAB_CORPORA says) and those of scrub/testdata.
@@ -34,15 +34,20 @@ const toolTime = time.Minute
 func main() {
 	only := flag.String("only", "", "run these tools alone, separated by commas")
 	show := flag.String("show", "", "print each row that this tool gets wrong")
-	filter := flag.Bool("filter", false, "copy standard input to standard output through Go's regexp")
+	filter := flag.String("filter", "", "copy standard input to standard output through Go's regexp, with the short or the long patterns")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	var err error
-	if *filter {
-		err = filterLines(os.Stdin, os.Stdout)
-	} else {
+	switch *filter {
+	case "":
 		err = evaluate(ctx, os.Stdout, *only, *show)
+	case "short":
+		err = filterLines(os.Stdin, os.Stdout, shortPatterns())
+	case "long":
+		err = filterLines(os.Stdin, os.Stdout, longPatterns())
+	default:
+		err = fmt.Errorf("-filter %s: must be short or long", *filter)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "eval:", err)

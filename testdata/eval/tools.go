@@ -110,9 +110,8 @@ func substitute(line []byte, substitutions []substitution) []byte {
 	return line
 }
 
-// filterLines is Go's regexp with the short patterns as a filter.
-func filterLines(in io.Reader, out io.Writer) error {
-	substitutions := shortPatterns()
+// filterLines is Go's regexp as a filter.
+func filterLines(in io.Reader, out io.Writer, substitutions []substitution) error {
 	lines := bufio.NewScanner(in)
 	lines.Buffer(make([]byte, 1<<20), 1<<24)
 	w := bufio.NewWriterSize(out, 1<<20)
