@@ -405,6 +405,7 @@ func TestAClassThatNoFlagNamesAnyMoreIsBlankedToo(t *testing.T) {
 		{"truncate/24/48", "truncate/24/48 redact=cookies,secrets"},
 		{"keep redact=secrets", "truncate/24/48 redact=cookies,secrets"},
 		{"mask keep-nets=2 redact=X-Customer,identifiers,secrets", "truncate/24/48 redact=X-Customer,cookies,identifiers,secrets"},
+		{"mask redact=secrets ip-fields=src,dst", "truncate/24/48 redact=cookies,secrets ip-fields=dst,src"},
 		{"keep redact=,a b,(,otp", "truncate/24/48 redact=a,cookies,secrets"},
 		{"", "truncate/24/48 redact=cookies,secrets"},
 	} {
@@ -413,6 +414,57 @@ func TestAClassThatNoFlagNamesAnyMoreIsBlankedToo(t *testing.T) {
 			t.Errorf("of %q: %q, want %q", c.recorded, got, c.want)
 		}
 	}
+}
+
+// Flags for what else is an address reach every class that scrubs, whatever
+// stands where a read or the line ends.
+func TestFlagsOfTheScrubberReachTheLines(t *testing.T) {
+	const number, network = "3405803783", "3405803776" // 203.0.113.7 and its /24
+	b := newBench(t)
+	for _, class := range []string{"api", "dashboard"} {
+		if err := os.Mkdir(filepath.Join(b.logs, class), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		text := "agent Chrome/120.1.2.3 and 10.1.2.3 from 203.0.113.77 src=" + number + " dst=" + number + "\n"
+		b.write(class+"/a.log", text)
+		b.write(class+"/long.log", strings.Repeat("x", laneBuffer-10)+" src="+number+"\n")
+		b.write(class+"/half.log", "half a line src="+number[:6])
+	}
+	d := b.open("--log", "api="+b.logs+"/api/*", "--log", "dashboard="+b.logs+"/dashboard/*",
+		"--versions", "scrub", "--keep-net", "10.0.0.0/8", "--keep-net", "192.0.2.0/24", "--ip-field", "src", "--ip-field", "peer")
+	h := &hands{wall: time.Now(), boot: time.Hour}
+	d.clock = h.clock(time.Time{})
+	for range 2 {
+		if err := d.Once(t.Context(), nil); err != nil {
+			t.Fatal(err)
+		}
+		h.pass(8 * 24 * time.Hour)
+	}
+	text := map[string]string{}
+	for _, key := range b.objects() {
+		class, _, _ := strings.Cut(strings.TrimPrefix(key, "class="), "/")
+		text[class] += b.body(key)
+	}
+	api, kept := text["api"], text["dashboard"]
+	if want := "agent Chrome/120.1.2.0 and 10.1.2.3 from 203.0.113.0 src=" + network + " dst=" + number + "\n"; !strings.Contains(api, want) {
+		t.Errorf("api has %s, want %s", strings.ReplaceAll(api, "x", ""), want)
+	}
+	if !strings.Contains(api, "x src="+network+"\n") || strings.Contains(api, "src="+number[:6]+"\n") || !strings.Contains(api, "half a line src=") {
+		t.Errorf("api has %s", strings.ReplaceAll(api, "x", ""))
+	}
+	if strings.Count(kept, "src="+number+"\n") != 1 || !strings.Contains(kept, "src="+number+" dst="+number+"\n") {
+		t.Errorf("dashboard has %s", strings.ReplaceAll(kept, "x", ""))
+	}
+	for _, e := range b.events(ledger.KindSeal) {
+		want := "truncate/24/48 keep-nets=2 versions=scrub redact=secrets ip-fields=peer,src"
+		if e.Seal.Batch.Class == "dashboard" {
+			want = "keep redact=secrets"
+		}
+		if e.Seal.Scrub != want {
+			t.Errorf("the ledger says %q of %s", e.Seal.Scrub, e.Seal.Batch.Class)
+		}
+	}
+	b.check()
 }
 
 // The dry run says what the lines of each class leave with, and quotes none.

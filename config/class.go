@@ -94,6 +94,9 @@ func (c Class) Scrubbing() string {
 	case n > 1 && p.Mode != scrub.Keep:
 		what += fmt.Sprintf(" but for %d networks", n)
 	}
+	if len(p.IPFields) > 0 && p.Mode != scrub.Keep {
+		what += ", numbers in " + someNames(p.IPFields) + " too"
+	}
 	if len(p.Redact) == 0 {
 		return what + ", no field blanked"
 	}

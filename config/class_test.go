@@ -117,6 +117,9 @@ func TestEffectiveClass(t *testing.T) {
 		{"redact none", "web", "--redact otp --class web:redact=none", redacts()},
 		{"redact none of opaque bytes", "recording", "--class recording:redact=none", redacts()},
 		{"a field that is called nearly like a preset", "api", "--redact .identifier", redacts("secrets", ".identifier")},
+		{"fields of addresses", "api", "--ip-field src_ip --ip-field peer.addr --ip-field src_ip", func(c Class) bool {
+			return slices.Equal(c.Scrub.IPFields, []string{"src_ip", "peer.addr"}) && c.Scrub.Validate() == nil
+		}},
 		{"versions are addresses", "api", "--versions scrub", func(c Class) bool { return c.Scrub.ScrubVersions }},
 		{"versions stay", "api", "--versions keep", func(c Class) bool { return !c.Scrub.ScrubVersions }},
 		{"redact of a class stands", "web", "--redact identifiers --class web:redact=secrets|X-Customer", redacts("secrets", "X-Customer")},
@@ -219,6 +222,8 @@ func TestScrubbingInWords(t *testing.T) {
 		{"dashboard", "", "addresses stay, secrets blanked"},
 		{"recording", "", "opaque bytes, nothing scrubbed"},
 		{"api", "--scrub mask --redact otp --redact identifiers --keep-net 10.0.0.0/8", "addresses masked but for 1 network, secrets, otp and identifiers blanked"},
+		{"api", "--ip-field src --ip-field dst", "addresses cut to /24 and /48, numbers in src and dst too, secrets blanked"},
+		{"admin", "--ip-field src", "addresses stay, secrets blanked"},
 		{"api", "--class api:redact=a|b|c|d|e|f|g", "addresses cut to /24 and /48, a, b, c, d, e and 2 more blanked"},
 	} {
 		dir := place(t)

@@ -137,6 +137,7 @@ func (d *draft) underFlags(row Class) Class {
 	mode, redact := row.Scrub.Mode, underRedact(row, g.scrub.Redact)
 	row.Scrub = g.scrub
 	row.Scrub.KeepNets = slices.Clone(g.scrub.KeepNets)
+	row.Scrub.IPFields = slices.Clone(g.scrub.IPFields)
 	row.Scrub.Redact = redact
 	if mode == scrub.Keep {
 		row.Scrub.Mode = mode

@@ -71,6 +71,7 @@ func TestEachFaultNamesFlagValueAndRemedy(t *testing.T) {
 		{"redact a preset in another case", "--redact Secrets", `--redact Secrets: there is no preset "Secrets". Did you mean "secrets"? If a field is called that, write .Secrets`},
 		{"redact one of a preset", "--redact identifier", `--redact identifier: there is no preset "identifier". Did you mean "identifiers"? If a field is called that, write .identifier`},
 		{"redact none", "--redact none", "--redact none: names nothing to blank. For a class that is to blank nothing, write --class NAME:redact=none"},
+		{"ip-field of no name", "--ip-field a=b", "--ip-field a=b: must be a field's name of letters, digits, - _ and dots"},
 		{"versions", "--versions scrb", `--versions scrb: must be keep or scrub. Did you mean "scrub"?`},
 		{"redact of no name", "--redact a=b", "--redact a=b: must be cookies, secrets, identifiers, or a field's name of letters, digits, - _ and dots"},
 		{"redact of nothing", "--redact=", `--redact "": must be a name of 1 to 64 bytes`},

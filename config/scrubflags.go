@@ -120,6 +120,15 @@ func (d *draft) addRedact(a assign) {
 	d.global.scrub.Redact = addNames(d.global.scrub.Redact, name)
 }
 
+func (d *draft) addIPField(a assign) {
+	name := strings.TrimSpace(a.value)
+	if err := scrub.CheckIPField(name); err != nil {
+		d.fault(a, err.Error())
+		return
+	}
+	d.global.scrub.IPFields = addNames(d.global.scrub.IPFields, name)
+}
+
 // parseVersions tells whether NAME/1.2.3.4 is taken for an address.
 func parseVersions(s string) (bool, error) {
 	word, err := oneOf("keep", "scrub")(s)
