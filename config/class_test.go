@@ -207,7 +207,7 @@ func TestPresetsAndFieldsOfOnesOwnAreTold(t *testing.T) {
 			t.Errorf("%s is refused: %v", name, err)
 		}
 	}
-	for _, name := range []string{"cookie", "Cookies", "cokies", "coookies", "cookeis", "secret", "secert", "secrtes", "SECRETS", "identifer", "idenitfiers", "Identifiers"} {
+	for _, name := range []string{"cookie", "Cookies", "cokies", "coookies", "cookeis", "secret", "secert", "secrtes", "SECRETS", "identifirs", "idenitfiers", "Identifiers"} {
 		if CheckRedact(name) == nil {
 			t.Errorf("%s is taken for a field, and would blank nothing", name)
 		}

@@ -100,7 +100,7 @@ func TestEachFaultNamesFlagValueAndRemedy(t *testing.T) {
 		{"class value", "--class api:on-limit=wait", "--class api:on-limit=wait: on-limit: must be seal or expire"},
 		{"class erase-after", "--class api:erase-after=soon", "--class api:erase-after=soon: erase-after: not a duration. Write a number with ms, s, m, h or d, such as 90s, 24h or 7d; or limit, for as long as raw-limit allows"},
 		{"class redact", "--class api:redact=cookies|secret", "--class api:redact=cookies|secret: redact: did you mean secrets? That preset includes the field"},
-		{"class redact nearly a preset", "--class api:redact=secerts", `--class api:redact=secerts: redact: there is no preset "secerts". Did you mean "secrets"? If a field is called that, write .secerts`},
+		{"class redact nearly a preset", "--class api:redact=secrts", `--class api:redact=secrts: redact: there is no preset "secrts". Did you mean "secrets"? If a field is called that, write .secrts`},
 		{"class redact of none and more", "--class api:redact=none|secrets", "--class api:redact=none|secrets: redact: none stands alone: it empties the list"},
 		{"class redact of nothing", "--class api:redact=cookies|", "--class api:redact=cookies|: redact: must be a name of 1 to 64 bytes"},
 		{"redacting opaque bytes", "--class recording:redact=secrets", "--class recording:redact=secrets: redact: the class is of opaque bytes, which have no fields: leave it out"},
