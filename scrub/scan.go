@@ -217,8 +217,12 @@ func (r *scan) decideSlow(i int) int {
 
 // take4 replaces a plain IPv4 address: like take, for the most frequent form.
 func (r *scan) take4(q *fourOctets) {
-	r.barrier = q.end
 	s := r.s
+	if s.pseudonyms != nil {
+		r.takePseudonym4(q)
+		return
+	}
+	r.barrier = q.end
 	a := s.map4(q.value)
 	if s.policy.Mode == Truncate && a == q.value || s.keep.holds4(q.value) {
 		return

@@ -18,21 +18,31 @@ type Scrubber struct {
 	keep   nets
 	fields *fields // nil if none is blanked
 	passes *passes // for Append
+
+	pseudonyms *pseudonyms // nil in the modes without a key
 }
 
-// New checks the policy and makes a Scrubber of it.
+// New checks the policy and makes a Scrubber of it. In a pseudonym mode it has a
+// random key that dies with the process, until WithKey gives another.
 func New(p Policy) (*Scrubber, error) {
 	if err := p.Validate(); err != nil {
 		return nil, err
 	}
 	p = p.withDefaults()
-	return &Scrubber{
+	s := &Scrubber{
 		policy: p,
 		mask4:  ^uint32(0) << (32 - p.IPv4Prefix),
 		keep:   newNets(p.KeepNets),
 		fields: newFields(p.Redact),
 		passes: &passes{},
-	}, nil
+	}
+	if p.Mode.pseudonym() {
+		var err error
+		if s.pseudonyms, err = randomPseudonyms(p.Mode); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
 }
 
 // passes are passes over a text that no one uses now, with their buffers: as
