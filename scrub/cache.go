@@ -4,26 +4,32 @@ import "sync/atomic"
 
 // cache keeps the pseudonyms of recent addresses under one key, since
 // ipcrypt-pfx takes 64 blocks of AES for an IPv4 address and 256 for an IPv6
-// one. It is of one size, 456 KiB, whatever comes; many goroutines read and
+// one. It is of one size, 712 KiB, whatever comes; many goroutines read and
 // write it at once without a lock. It holds raw addresses: who changes the key
 // wipes it.
 type cache struct {
-	four [1 << sets4Bits][ways4]atomic.Uint64
-	six  [1 << entries6Bits]entry6
-	// high has the flips of the first 64 bits, which the hosts of a network and
-	// one host's changing addresses (RFC 8981) share.
-	high [1 << highBits]entry6
+	four [1 << sets4Bits][ways]atomic.Uint64
+	// nets has the flips of the first 16 bits of IPv4, for every network there
+	// is: half of the work for an address that comes for the first time.
+	nets [1 << 16]atomic.Uint32
+	six  [1 << sets6Bits][ways]entry6
+	// high has the flips of the first 64 bits of IPv6, which the hosts of a
+	// network and one host's changing addresses (RFC 8981) share.
+	high [1 << highBits][ways]entry6
 }
 
 const (
-	sets4Bits    = 13 // of ways4 addresses: 32,768
-	ways4        = 4
-	entries6Bits = 12
-	highBits     = 10
+	ways      = 4  // places of a set, which is where an address may stand
+	sets4Bits = 13 // 32,768 addresses
+	sets6Bits = 10 // 4,096
+	highBits  = 8  // 1,024
 )
 
-// Odd multipliers that spread addresses over a table (Knuth, TAOCP vol. 3,
-// 6.4: the golden ratio, and a second one for the other half).
+// netKnown marks an entry of nets that is there; its low 16 bits are the flips.
+const netKnown = 1 << 16
+
+// Odd multipliers that spread addresses over a table: 2^32 and 2^64 over the
+// golden ratio (Knuth, TAOCP vol. 3, 6.4), and another prime.
 const (
 	spread32 = 0x9e3779b1
 	spread64 = 0x9e3779b97f4a7c15
@@ -42,11 +48,11 @@ func (c *cache) get4(a uint32) (pseudonym uint32, ok bool) {
 	return 0, false
 }
 
-// put4 keeps a pseudonym in the place of one that chance picks: the pseudonym's
-// own bits.
+// put4 keeps a pseudonym, in a free place or that of one that chance picks: the
+// pseudonym's own bits.
 func (c *cache) put4(a, pseudonym uint32) {
 	set := &c.four[a*spread32>>(32-sets4Bits)]
-	way := pseudonym % ways4
+	way := pseudonym % ways
 	for k := range set {
 		if set[k].Load() == 0 {
 			way = uint32(k)
@@ -63,31 +69,46 @@ func (c *cache) wipe() {
 			c.four[k][way].Store(0)
 		}
 	}
-	for k := range c.six {
-		c.six[k].put(addr6{}, addr6{})
+	for k := range c.nets {
+		c.nets[k].Store(0)
 	}
-	for k := range c.high {
-		c.high[k].put(addr6{}, addr6{})
+	for _, table := range [][][ways]entry6{c.six[:], c.high[:]} {
+		for k := range table {
+			for way := range table[k] {
+				table[k][way].put(addr6{}, addr6{})
+			}
+		}
 	}
 }
 
-// get6 looks 128 bits up in one of the tables for IPv6, of two places each. The
-// key zero is none.
-func get6(table []entry6, key addr6) (value addr6, ok bool) {
-	k := place6(table, key)
-	if value, ok = table[k].get(key); ok {
-		return value, true
-	}
-	return table[k^1].get(key)
-}
-
-func put6(table []entry6, key, value addr6) {
-	table[place6(table, key)^int(value.hi&1)].put(key, value)
-}
-
-func place6(table []entry6, key addr6) int {
+// set6 is where a key stands in one of the tables for IPv6. The key zero is
+// none.
+func set6(table [][ways]entry6, key addr6) *[ways]entry6 {
 	h := key.hi*spread64 ^ key.lo*spreadLo
-	return int(h >> 40 & uint64(len(table)-1))
+	return &table[h>>40&uint64(len(table)-1)]
+}
+
+func get6(table [][ways]entry6, key addr6) (value addr6, ok bool) {
+	set := set6(table, key)
+	for way := range set {
+		if value, ok = set[way].get(key); ok {
+			return value, true
+		}
+	}
+	return addr6{}, false
+}
+
+// put6 keeps a value as put4 does; chance is the value's own bits.
+func put6(table [][ways]entry6, key, value addr6) {
+	set := set6(table, key)
+	way := int(value.hi % ways)
+	for k := range set {
+		if _, free := set[k].get(addr6{}); free {
+			way = k
+			break
+		}
+	}
+	set[way].put(key, value)
 }
 
 // entry6 is read whole or not at all: version is odd while it is written, and

@@ -126,39 +126,45 @@ func (p *pseudonyms) give(b *ipcrypt.Buffer) {
 
 // prefix4 is the pseudonym of an IPv4 address in the mode PseudonymPrefix.
 func (p *pseudonyms) prefix4(a uint32) uint32 {
-	if p.recent != nil {
-		if x, ok := p.recent.get4(a); ok {
-			return x
-		}
+	c := p.recent
+	if c == nil {
+		return p.prefix.Encrypt4(&ipcrypt.Buffer{}, a)
+	}
+	if x, ok := c.get4(a); ok {
+		return x
 	}
 	b := p.take()
-	x := p.prefix.Encrypt4(b, a)
-	p.give(b)
-	if p.recent != nil {
-		p.recent.put4(a, x)
+	net := c.nets[a>>16].Load()
+	if net == 0 {
+		net = netKnown | p.prefix.Flips4(b, a, 0, 16)>>16
+		c.nets[a>>16].Store(net)
 	}
+	x := a ^ net<<16 ^ p.prefix.Flips4(b, a, 16, 32)
+	p.give(b)
+	c.put4(a, x)
 	return x
 }
 
 // prefix6 is the same for IPv6.
 func (p *pseudonyms) prefix6(a addr6) addr6 {
-	b := p.take()
-	defer p.give(b)
-	if p.recent == nil {
-		a.hi, a.lo = p.prefix.Encrypt6(b, a.hi, a.lo)
+	c := p.recent
+	if c == nil || a == (addr6{}) {
+		a.hi, a.lo = p.prefix.Encrypt6(&ipcrypt.Buffer{}, a.hi, a.lo)
 		return a
 	}
-	if x, ok := get6(p.recent.six[:], a); ok {
+	if x, ok := get6(c.six[:], a); ok {
 		return x
 	}
+	b := p.take()
 	high := addr6{a.hi, 1} // never zero, which stands for no key
-	flips, ok := get6(p.recent.high[:], high)
+	flips, ok := get6(c.high[:], high)
 	if !ok {
 		flips.hi = p.prefix.Flips6High(b, a.hi)
-		put6(p.recent.high[:], high, flips)
+		put6(c.high[:], high, flips)
 	}
 	x := addr6{a.hi ^ flips.hi, a.lo ^ p.prefix.Flips6Low(b, a.hi, a.lo)}
-	put6(p.recent.six[:], a, x)
+	p.give(b)
+	put6(c.six[:], a, x)
 	return x
 }
 
@@ -266,8 +272,8 @@ var errNoAddress = errors.New("no address")
 
 // Pseudonym gives what an address becomes in a text, by mode and key. A mapped
 // address, ::ffff:203.0.113.7, becomes what IPv4 does, in PseudonymPrefix mapped
-// again; so does a NAT64 one, under 64:ff9b::/96. A zone stays where the
-// pseudonym is IPv6. The errors are those of [Scrubber.WithKey], and one for the
+// again; so does a NAT64 one, under 64:ff9b::/96. The unspecified address, ::,
+// stays, and so does a zone where the pseudonym is IPv6. The errors are those of [Scrubber.WithKey], and one for the
 // zero Addr; they quote neither key nor address.
 func Pseudonym(mode Mode, key []byte, addr netip.Addr) (netip.Addr, error) {
 	p, err := newPseudonyms(mode, key)
@@ -276,6 +282,8 @@ func Pseudonym(mode Mode, key []byte, addr netip.Addr) (netip.Addr, error) {
 		return netip.Addr{}, err
 	case !addr.IsValid():
 		return netip.Addr{}, errNoAddress
+	case addr == netip.IPv6Unspecified():
+		return addr, nil
 	}
 	if addr.Is4() && p.prefix != nil {
 		return turn4(addr, p.prefix.Encrypt4), nil
@@ -298,6 +306,8 @@ func Reveal(mode Mode, key []byte, pseudonym netip.Addr) (netip.Addr, error) {
 		return netip.Addr{}, err
 	case !pseudonym.IsValid():
 		return netip.Addr{}, errNoAddress
+	case pseudonym == netip.IPv6Unspecified():
+		return pseudonym, nil
 	case pseudonym.Is4() && p.prefix == nil:
 		return netip.Addr{}, fmt.Errorf("pseudonym in IPv4: %s makes IPv6 ones", mode)
 	case pseudonym.Is4():

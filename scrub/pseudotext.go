@@ -2,6 +2,19 @@ package scrub
 
 import "strconv"
 
+// octetText has each octet as text and a dot, of which the last is how many
+// digits there are. It is never written after the program has started.
+var octetText = octetTexts()
+
+func octetTexts() (t [256][5]byte) {
+	for x := range t {
+		text := appendOctet(nil, uint8(x))
+		copy(t[x][:], append(text, '.'))
+		t[x][4] = byte(len(text))
+	}
+	return t
+}
+
 // takePseudonym4 replaces a plain IPv4 address, as take4 does in other modes.
 func (r *scan) takePseudonym4(q *fourOctets) {
 	s := r.s
@@ -18,12 +31,14 @@ func (r *scan) takePseudonym4(q *fourOctets) {
 		return
 	}
 	r.counts.IPv4++
-	r.dst = append(r.dst, r.src[r.copied:q.start]...)
 	a := s.pseudonyms.prefix4(q.value)
-	for shift := 24; shift > 0; shift -= 8 {
-		r.dst = append(appendOctet(r.dst, uint8(a>>shift)), '.')
+	dst := append(r.dst, r.src[r.copied:q.start]...)
+	for shift := 24; shift >= 0; shift -= 8 {
+		o := &octetText[uint8(a>>shift)]
+		dst = append(dst, o[0], o[1], o[2], o[3])
+		dst = dst[:len(dst)-int(3-o[4])]
 	}
-	r.dst = appendOctet(r.dst, uint8(a))
+	r.dst = dst[:len(dst)-1] // without the last dot
 	r.copied = q.end
 }
 
@@ -187,7 +202,14 @@ func (v *view) needsBrackets(b, e int) bool {
 
 // colonBefore reports whether a colon, in any encoding, ends at b.
 func (v *view) colonBefore(b int) bool {
-	for n := 1; n <= maxSeparatorText; n++ {
+	switch v.at(b - 1) {
+	case ':':
+		return true
+	case 'a', 'A', ';':
+	default:
+		return false
+	}
+	for n := 3; n <= maxSeparatorText; n++ {
 		if ch, m := v.separator(b - n); m == n && ch == ':' {
 			return true
 		}
@@ -196,7 +218,7 @@ func (v *view) colonBefore(b int) bool {
 }
 
 // percentBeside gives the sign of a percent escape, itself escaped as it may
-// be, if what stands around an address, or inside it, is encoded so.
+// be, if the colons of an address, or what puts it in brackets, are encoded so.
 func (v *view) percentBeside(b, e int, colon []byte) []byte {
 	if colon[0] == '%' {
 		return colon[:len(colon)-2]
@@ -204,7 +226,7 @@ func (v *view) percentBeside(b, e int, colon []byte) []byte {
 	if ch, n := v.separator(e); ch == ':' && v.at(e) == '%' {
 		return v.src[e : e+n-2]
 	}
-	if v.at(b-3) == '%' && v.escapeEnds(b) {
+	if v.has(b-3, "%3a") || v.has(b-3, "%2f") || v.has(b-3, "%40") {
 		return v.src[b-3 : b-2]
 	}
 	return nil
@@ -227,9 +249,22 @@ func appendColons(dst, colon []byte, a addr6, wide bool) []byte {
 		if wide && k == 7 {
 			return appendGroup(dst, a.group(k))
 		}
-		dst = strconv.AppendUint(dst, uint64(a.group(k)), 16)
+		dst = appendHex(dst, a.group(k))
 	}
 	return dst
+}
+
+// appendHex writes a group without zeros in front.
+func appendHex(dst []byte, x uint16) []byte {
+	switch {
+	case x >= 1<<12:
+		return appendGroup(dst, x)
+	case x >= 1<<8:
+		return append(dst, hexDigits[x>>8], hexDigits[x>>4&15], hexDigits[x&15])
+	case x >= 1<<4:
+		return append(dst, hexDigits[x>>4], hexDigits[x&15])
+	}
+	return append(dst, hexDigits[x])
 }
 
 // appendName writes an IPv6 address inside a name: all its digits, so that it
@@ -244,16 +279,18 @@ func appendName(dst []byte, sep byte, a addr6) []byte {
 	return dst
 }
 
+const hexDigits = "0123456789abcdef"
+
+// appendGroup writes a group with its zeros.
 func appendGroup(dst []byte, x uint16) []byte {
-	const hex = "0123456789abcdef"
-	return append(dst, hex[x>>12], hex[x>>8&15], hex[x>>4&15], hex[x&15])
+	return append(dst, hexDigits[x>>12], hexDigits[x>>8&15], hexDigits[x>>4&15], hexDigits[x&15])
 }
 
 // appendReverse writes the first n nibbles of an address, the last one first.
 func appendReverse(dst, dot []byte, a addr6, n int) []byte {
 	b := a.bytes()
 	for k := n - 1; k >= 0; k-- {
-		dst = append(dst, "0123456789abcdef"[b[k/2]>>(4*(1-k%2))&15])
+		dst = append(dst, hexDigits[b[k/2]>>(4*(1-k%2))&15])
 		if k > 0 {
 			dst = append(dst, dot...)
 		}
