@@ -57,7 +57,7 @@ func (r *scan) run(from, limit int) int {
 		from0 := y + (0x80-'0')*ones
 		colons := y + (0x80-':')*ones
 		digits := from0 &^ colons
-		if from0&^(y+(0x80-';')*ones)&high == 0 {
+		if from0&^(y+(0x80-';')*ones)&high|carry == 0 {
 			next := skip(src, p)
 			if next > p {
 				p = next
