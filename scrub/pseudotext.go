@@ -42,6 +42,10 @@ func (r *scan) takePseudonym4(q *fourOctets) {
 	r.copied = q.end
 }
 
+// leastNibbles is the shortest reverse name that is anybody's: a network of 12
+// bits is a registry's (IANA, IPv6 global unicast assignments).
+const leastNibbles = 4
+
 // pseudonym is change for the modes with a key. It may move the end of what is
 // replaced further back.
 func (s *Scrubber) pseudonym(dst, src []byte, f *found) ([]byte, bool) {
@@ -57,7 +61,7 @@ func (s *Scrubber) pseudonym(dst, src []byte, f *found) ([]byte, bool) {
 		return append4As6(dst, src, f, p.encrypt(addr6{0, mapped | uint64(old)})), true
 	}
 	x := &f.six
-	if x.addr == (addr6{}) || s.keep.holds6(x) {
+	if x.addr == (addr6{}) || s.keep.holds6(x) || f.form == formReverse6 && x.nibbles < leastNibbles {
 		return dst, false
 	}
 	a, ok := p.of(x)
