@@ -13,8 +13,7 @@ import (
 type duration = time.Duration
 
 var (
-	errNoRedact    = errors.New("this version cannot blank fields yet, a later one will. Leave it out")
-	errNoPseudonym = errors.New("this version cannot write pseudonyms yet, a later one will. Use truncate or mask")
+	errNoRedact = errors.New("this version cannot blank fields yet, a later one will. Leave it out")
 )
 
 // global is what the flags say for all classes.

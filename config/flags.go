@@ -121,7 +121,7 @@ func limitFlags() []flagDef {
 
 func scrubFlags() []flagDef {
 	return []flagDef{
-		{FlagInfo{Name: "scrub", Value: "truncate|mask|keep", Default: "truncate", Usage: "What becomes of addresses, but for classes that keep them by policy."},
+		{FlagInfo{Name: "scrub", Value: "MODE", Default: "truncate", Usage: "What becomes of addresses, but for classes that keep them by policy: truncate, mask, keep, pseudonym=deterministic or pseudonym=prefix."},
 			put(parseScrubMode, scrubMode)},
 		{FlagInfo{Name: "ipv4-prefix", Value: "BITS", Default: strconv.Itoa(scrub.DefaultIPv4Prefix), Usage: "Bits of an IPv4 address that truncate keeps, 1 to 31."},
 			put(parsePrefix(31), func(d *draft) *int { return &d.global.scrub.IPv4Prefix })},

@@ -44,8 +44,8 @@ type pseudonyms struct {
 	}
 }
 
-// errNoKeyed refuses a key for a mode that has none.
-func errNoKeyed(mode Mode) error {
+// errKeyless refuses a key for a mode that has none.
+func errKeyless(mode Mode) error {
 	return fmt.Errorf("key for mode %s: only pseudonym modes have one", mode)
 }
 
@@ -53,7 +53,7 @@ func errNoKeyed(mode Mode) error {
 // what AES makes of it, and no error quotes it.
 func newPseudonyms(mode Mode, key []byte) (*pseudonyms, error) {
 	if !mode.pseudonym() {
-		return nil, errNoKeyed(mode)
+		return nil, errKeyless(mode)
 	}
 	// Both modes refuse what one of them cannot use: a key left all zero, too.
 	prefix, err := ipcrypt.NewPrefix(key)
