@@ -63,6 +63,22 @@ func BenchmarkPrefixDistinct(b *testing.B) {
 	}
 }
 
+// BenchmarkPrefixUncached computes every pseudonym anew.
+func BenchmarkPrefixUncached(b *testing.B) {
+	s := keyed(b, Policy{Mode: PseudonymPrefix})
+	p, err := newPseudonyms(PseudonymPrefix, testKey())
+	if err != nil {
+		b.Fatal(err)
+	}
+	s.pseudonyms = p
+	text := accessLog(benchSize)
+	dst := make([]byte, 0, 2*len(text))
+	b.SetBytes(int64(len(text)))
+	for b.Loop() {
+		dst = s.Append(dst[:0], text)
+	}
+}
+
 func BenchmarkPseudonym4(b *testing.B) {
 	for _, c := range []struct {
 		name  string
