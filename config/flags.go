@@ -121,7 +121,7 @@ func limitFlags() []flagDef {
 
 func scrubFlags() []flagDef {
 	return []flagDef{
-		{FlagInfo{Name: "scrub", Value: "MODE", Default: "truncate", Usage: "What becomes of addresses, but for classes that keep them by policy: truncate, mask, keep, pseudonym=deterministic or pseudonym=prefix."},
+		{FlagInfo{Name: "scrub", Value: "MODE", Default: "truncate", Usage: "What becomes of addresses, but for classes that keep them by policy: truncate, mask, keep, pseudonym=deterministic or pseudonym=prefix (by a key a day, which ends with the limit; swab reveal undoes one until then)."},
 			put(parseScrubMode, scrubMode)},
 		{FlagInfo{Name: "ipv4-prefix", Value: "BITS", Default: strconv.Itoa(scrub.DefaultIPv4Prefix), Usage: "Bits of an IPv4 address that truncate keeps, 1 to 31."},
 			put(parsePrefix(31), func(d *draft) *int { return &d.global.scrub.IPv4Prefix })},
@@ -130,6 +130,8 @@ func scrubFlags() []flagDef {
 		{FlagInfo{Name: "mask-text", Value: "TEXT", Default: scrub.DefaultMaskText, Usage: "What mask writes instead of an address, 1 to 64 bytes."},
 			put(parseMaskText, func(d *draft) *string { return &d.global.scrub.MaskText })},
 		{FlagInfo{Name: "keep-net", Value: "CIDR", Repeat: true, Usage: "A network whose addresses stay as they are, such as 10.0.0.0/8."}, (*draft).addKeepNet},
+		{FlagInfo{Name: "key-secret", Value: "FILE", Usage: "For a fleet that must agree on its pseudonyms: derive the days' keys from FILE, 32 bytes or more. Remove FILE after the start, or keep it in a vault: it can undo every day."},
+			(*draft).setKeySecret},
 		{FlagInfo{Name: "redact", Value: "NAME", Repeat: true, Usage: "Fields to blank. Refused: this version cannot."},
 			func(d *draft, a assign) { d.fault(a, errNoRedact.Error()) }},
 	}

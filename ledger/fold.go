@@ -267,6 +267,9 @@ func (s *State) applyKey(k *KeyEvent) {
 		s.applyPseudonyms(k)
 		return
 	case UseRatchet:
+		if s.Ratchet = k.Day; k.Did == KeyDestroyed {
+			s.Ratchet = ""
+		}
 		return
 	}
 	s.Keys = slices.DeleteFunc(s.Keys, func(day string) bool { return day == k.Day })

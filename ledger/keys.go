@@ -26,6 +26,9 @@ const (
 const (
 	KeyMade      = "made"
 	KeyDestroyed = "destroyed"
+
+	KeySeeded     = "seeded"      // the ratchet
+	KeySeededAnew = "seeded anew" // the ratchet, with another secret
 )
 
 // keySize is the length of a key, bytes.

@@ -60,7 +60,7 @@ func TestDestroyedPseudonymKeyIsGoneForGood(t *testing.T) {
 	dir := t.TempDir()
 	l := open(t, dir, Options{SegmentSize: 1}) // a snapshot after each event
 	add(t, l, pseudonymPolicies(168*time.Hour), pseudonymEvent("2026-11-22", KeyMade), pseudonymEvent("2026-11-23", KeyMade), pseudonymEvent("2026-11-22", KeyDestroyed))
-	add(t, l, Event{Key: &KeyEvent{Use: UseRatchet, Day: "2026-11-24", Did: "seeded"}}, Event{Key: &KeyEvent{Use: UseSums, Day: "2026-11-23", Did: KeyMade}})
+	add(t, l, Event{Key: &KeyEvent{Use: UseRatchet, Day: "2026-11-24", Did: KeySeeded}}, Event{Key: &KeyEvent{Use: UseSums, Day: "2026-11-23", Did: KeyMade}})
 	l.Close()
 	l = open(t, dir, Options{})
 	l.View(func(s *State) {

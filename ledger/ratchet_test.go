@@ -185,23 +185,26 @@ func TestRatchetRefusesAShortSecret(t *testing.T) {
 
 func FuzzParseRatchet(f *testing.F) {
 	r := seeded(f, f.TempDir(), secretA, "2026-11-23")
-	one, two := make([]byte, ratchetSlot), make([]byte, ratchetSlot)
-	copy(one, r.live.encode())
-	copy(two, r.live.next().encode())
-	f.Add(one, two)
-	f.Add(two, make([]byte, ratchetSlot))
-	f.Add(make([]byte, ratchetSlot), one[:slotSize])
-	f.Add([]byte(slotMagic), []byte{})
-	f.Fuzz(func(t *testing.T, a, b []byte) {
-		live, at, err := parseRatchet(append(bytes.Clone(a), b...))
+	one, two := r.live.encode(), r.live.next().encode()
+	f.Add(one, two, 2*ratchetSlot)
+	f.Add(two, []byte{}, 2*ratchetSlot)
+	f.Add([]byte{}, one[:90], 2*ratchetSlot)
+	f.Add([]byte(slotMagic), two, ratchetSlot)
+	f.Fuzz(func(t *testing.T, a, b []byte, size int) {
+		p := make([]byte, 2*ratchetSlot)
+		copy(p[:ratchetSlot], a)
+		copy(p[ratchetSlot:], b)
+		if size >= 0 && size < len(p) {
+			p = p[:size]
+		}
+		live, at, err := parseRatchet(p)
 		if err != nil {
 			return
 		}
-		if len(a)+len(b) != 2*ratchetSlot || at < 0 || at > 1 {
-			t.Fatalf("a file of %d bytes has slot %d", len(a)+len(b), at)
+		if len(p) != 2*ratchetSlot || at < 0 || at > 1 {
+			t.Fatalf("a file of %d bytes has slot %d", len(p), at)
 		}
-		p := append(bytes.Clone(a), b...)[at*ratchetSlot:]
-		if !bytes.Equal(live.encode(), p[:slotSize]) {
+		if !bytes.Equal(live.encode(), p[at*ratchetSlot:at*ratchetSlot+slotSize]) {
 			t.Error("the slot is not what stands in the file")
 		}
 		if n, err := dayNumber(dayName(live.day)); err != nil || n != live.day {

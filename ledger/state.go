@@ -41,6 +41,8 @@ type State struct {
 	Pseudonyms     []PseudonymKey `json:"pseudonyms,omitempty"`
 	PseudonymLimit Seconds        `json:"pseudonym_limit,omitempty"`
 	PseudonymsGone string         `json:"pseudonyms_gone,omitempty"`
+	// Ratchet is the day that the ratchet was seeded for; empty where there is none.
+	Ratchet string `json:"ratchet,omitempty"`
 }
 
 // Class counts the batches and the bytes of a class. Bytes of all its files,
