@@ -5,6 +5,9 @@ import "strconv"
 // change writes, for the address f in src, what the policy puts in its place,
 // and reports false, having written nothing, where the address stays as it is.
 func (s *Scrubber) change(dst, src []byte, f *found) ([]byte, bool) {
+	if s.pseudonyms != nil {
+		return s.pseudonym(dst, src, f)
+	}
 	if f.form.is4() {
 		return s.change4(dst, src, f)
 	}

@@ -57,7 +57,7 @@ func (r *scan) run(from, limit int) int {
 		from0 := y + (0x80-'0')*ones
 		colons := y + (0x80-':')*ones
 		digits := from0 &^ colons
-		if from0&^(y+(0x80-';')*ones)&high == 0 {
+		if from0&^(y+(0x80-';')*ones)&high|carry == 0 {
 			next := skip(src, p)
 			if next > p {
 				p = next
@@ -217,8 +217,12 @@ func (r *scan) decideSlow(i int) int {
 
 // take4 replaces a plain IPv4 address: like take, for the most frequent form.
 func (r *scan) take4(q *fourOctets) {
-	r.barrier = q.end
 	s := r.s
+	if s.pseudonyms != nil {
+		r.takePseudonym4(q)
+		return
+	}
+	r.barrier = q.end
 	a := s.map4(q.value)
 	if s.policy.Mode == Truncate && a == q.value || s.keep.holds4(q.value) {
 		return

@@ -18,9 +18,12 @@ type Scrubber struct {
 	keep   nets
 	fields *fields // nil if none is named
 	passes *passes // for Append
+
+	pseudonyms *pseudonyms // nil in the modes without a key
 }
 
-// New checks the policy and makes a Scrubber of it.
+// New checks the policy and makes a Scrubber of it. In a pseudonym mode it has a
+// random key that dies with the process, until WithKey gives another.
 func New(p Policy) (*Scrubber, error) {
 	if err := p.Validate(); err != nil {
 		return nil, err
@@ -31,6 +34,12 @@ func New(p Policy) (*Scrubber, error) {
 		mask4:  ^uint32(0) << (32 - p.IPv4Prefix),
 		keep:   newNets(p.KeepNets),
 		passes: &passes{},
+	}
+	if p.Mode.pseudonym() {
+		var err error
+		if s.pseudonyms, err = randomPseudonyms(p.Mode); err != nil {
+			return nil, err
+		}
 	}
 	s.fields = newFields(s)
 	return s, nil

@@ -29,6 +29,8 @@ type Writer struct {
 	resumed             bool // the edge at the beginning is not yet masked
 
 	red *redactStream // what blanks fields before; nil if none is
+
+	ownsKey bool // no other Writer uses the Scrubber
 }
 
 // NewWriter makes a Writer that writes to w by the policy p.
@@ -37,7 +39,9 @@ func NewWriter(w io.Writer, p Policy) (*Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.NewWriter(w), nil
+	out := s.NewWriter(w)
+	out.ownsKey = true
+	return out, nil
 }
 
 // NewWriter makes a Writer that shares the Scrubber's policy.

@@ -25,7 +25,7 @@ const scrubBuffer = 1 << 20
 // scrubCommand is `swab scrub`, a filter.
 func scrubCommand(ctx context.Context, args []string, stdin io.Reader, stdout, _ io.Writer) error {
 	fs := flagSet("swab scrub")
-	mode := fs.String("scrub", scrub.Truncate.String(), "what an address becomes: truncate, mask or keep")
+	mode := fs.String("scrub", scrub.Truncate.String(), "what an address becomes: truncate, mask, keep, pseudonym=deterministic or\npseudonym=prefix (under a random key that ends with the process)")
 	text := fs.String("mask-text", scrub.DefaultMaskText, "what mask writes in its place")
 	v4 := fs.Int("ipv4-prefix", scrub.DefaultIPv4Prefix, "bits that truncate keeps of an IPv4 address")
 	v6 := fs.Int("ipv6-prefix", scrub.DefaultIPv6Prefix, "bits that truncate keeps of an IPv6 address")
@@ -66,6 +66,18 @@ func scrubCommand(ctx context.Context, args []string, stdin io.Reader, stdout, _
 	return ctx.Err()
 }
 
+// modeFault says what would be right instead of a mode that is none.
+func modeFault(mode string) string {
+	if mode == "pseudonym" {
+		return fmt.Sprintf("say which: %s or %s", scrub.PseudonymDeterministic, scrub.PseudonymPrefix)
+	}
+	var names []string
+	for _, m := range []scrub.Mode{scrub.Truncate, scrub.Mask, scrub.Keep, scrub.PseudonymDeterministic, scrub.PseudonymPrefix} {
+		names = append(names, m.String())
+	}
+	return "must be one of " + strings.Join(names, ", ") + "." + near(mode, names)
+}
+
 // scrubPolicy puts the flags together and reports every fault at once.
 func scrubPolicy(fs *pflag.FlagSet, mode, text string, v4, v6 int, nets, redact, ipFields []string, versions string) (scrub.Policy, error) {
 	p := scrub.Policy{MaskText: text, IPv4Prefix: v4, IPv6Prefix: v6, Redact: redact, IPFields: ipFields, ScrubVersions: versions == "scrub"}
@@ -88,8 +100,7 @@ func scrubPolicy(fs *pflag.FlagSet, mode, text string, v4, v6 int, nets, redact,
 	}
 	var err error
 	if p.Mode, err = scrub.ParseMode(mode); err != nil {
-		modes := []string{scrub.Truncate.String(), scrub.Mask.String(), scrub.Keep.String()}
-		fault("scrub", mode, "must be one of "+strings.Join(modes, ", ")+"."+near(mode, modes))
+		fault("scrub", mode, modeFault(mode))
 	}
 	for _, f := range []struct {
 		name       string
