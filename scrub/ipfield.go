@@ -125,7 +125,7 @@ func (r *redact) replaceIP(t *ipToken, j int, v *ipValue, quotes string) int {
 		}
 		r.dst = append(r.dst, digits[c>>4], digits[c&15])
 	}
-	r.copied, r.barrier = t.end, t.end
+	r.skipTo(t.end)
 	return t.end
 }
 
@@ -134,7 +134,7 @@ func (r *redact) maskIP(j, end int, quotes string) int {
 	r.dst = append(r.dst, quotes...)
 	r.dst = append(r.dst, r.f.s.policy.MaskText...)
 	r.dst = append(r.dst, quotes...)
-	r.copied, r.barrier = end, end
+	r.skipTo(end)
 	return end
 }
 

@@ -25,7 +25,7 @@ func (x *redactStream) reset() {
 
 // begins makes r ready for another text.
 func (r *redact) begins(f *fields, src []byte) {
-	*r = redact{f: f, src: src, dst: r.dst[:0]}
+	*r = redact{f: f, src: src, dst: r.dst[:0], seams: r.seams}
 }
 
 // whole blanks the fields of a text that is complete. What it gives is src
@@ -53,7 +53,7 @@ func (w *Writer) redact(p []byte) error {
 			}
 		}
 	}
-	if len(x.held) > 0 || x.r.v.mode != noValue {
+	if len(x.held) > 0 || x.r.v.mode != noValue || w.seams != nil {
 		i := bytes.IndexByte(p, '\n')
 		if i < 0 {
 			return w.holdRedact(p)
@@ -112,14 +112,22 @@ func (w *Writer) stepRedact(limit int) error {
 		safe = limit
 	}
 	r.flush(safe)
+	if limit == len(x.held) && r.seams != nil {
+		r.seams.copied(r.copied, limit, len(r.dst))
+	}
 	w.countFields(r)
-	if len(r.dst) > 0 {
-		if _, err := w.text(r.dst); err != nil {
+	if len(r.dst) > 0 || r.seams != nil {
+		if err := r.seams.split(r.dst, w.textPart, w.seamText); err != nil {
 			return err
 		}
 	}
 	x.slide()
 	return nil
+}
+
+func (w *Writer) textPart(p []byte) error {
+	_, err := w.text(p)
+	return err
 }
 
 // countFields takes over what a pass counted.
@@ -138,6 +146,7 @@ func (x *redactStream) slide() {
 		return
 	}
 	r.dropQuotes(drop)
+	r.seams.slide(drop)
 	x.held = x.held[:copy(x.held, x.held[drop:])]
 	x.next -= drop
 	r.copied -= drop
@@ -160,16 +169,19 @@ func (w *Writer) drainRedact() error {
 // cutRedact ends a text that was cut off, and reports whether what it ended
 // with is to be blanked: the beginning of a JWT, of an e-mail address, or of a
 // password in a URL, too short to be known for one.
-func (w *Writer) cutRedact() (cut bool, err error) {
+// Of the seams, late lie in what is blanked.
+func (w *Writer) cutRedact() (cut bool, late int, err error) {
 	x := w.red
 	if e := x.cutEdge(); e < len(x.held) {
 		cut = true
 		w.counts.Redacted++
-		x.held = x.held[:max(e, x.r.copied, x.next)]
+		e = max(e, x.r.copied, x.next)
+		x.held = x.held[:e]
+		late = x.r.seams.beyond(e)
 	}
 	x.resumed = false
 	x.r.cut = !cut
-	return cut, w.drainRedact()
+	return cut, late, w.drainRedact()
 }
 
 // cutEdge gives where in held such a token begins, or the end of held.

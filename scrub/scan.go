@@ -31,6 +31,7 @@ type scan struct {
 	barrier int
 	counts  Counts
 	f       found // the last address, here so that it is not cleared each time
+	seams   *seams
 }
 
 // run decides about the separators in src[from:limit]. What no decision
@@ -224,6 +225,9 @@ func (r *scan) take4(q *fourOctets) {
 		return
 	}
 	r.counts.IPv4++
+	if r.seams != nil {
+		r.seams.copied(r.copied, q.start, len(r.dst))
+	}
 	switch {
 	case s.policy.Mode == Mask:
 		r.dst = append(r.dst, r.src[r.copied:q.start]...)
@@ -239,6 +243,9 @@ func (r *scan) take4(q *fourOctets) {
 		r.dst = appendOctet(r.dst, uint8(a))
 	}
 	r.copied = q.end
+	if r.seams != nil {
+		r.seams.replaced(q.end, len(r.dst))
+	}
 }
 
 // take replaces the address found.
@@ -252,6 +259,10 @@ func (r *scan) take() {
 		r.dst = r.dst[:kept]
 		return
 	}
+	if r.seams != nil {
+		r.seams.copied(r.copied, f.start, kept)
+		r.seams.replaced(f.end, len(r.dst))
+	}
 	r.copied = f.end
 	if f.form.is4() {
 		r.counts.IPv4++
@@ -263,6 +274,9 @@ func (r *scan) take() {
 // flush copies what is left before to.
 func (r *scan) flush(to int) {
 	if to > r.copied {
+		if r.seams != nil {
+			r.seams.copied(r.copied, to, len(r.dst))
+		}
 		r.dst = append(r.dst, r.src[r.copied:to]...)
 		r.copied = to
 	}
