@@ -184,10 +184,15 @@ func (w *Writer) cutRedact() (cut bool, late int, err error) {
 	return cut, late, w.drainRedact()
 }
 
+// maxOpenToken is how much of such a token is looked at. In less than redactAhead
+// before the end nothing is decided yet, however the text was split.
+const maxOpenToken = redactAhead - maxCRIHead
+
 // cutEdge gives where in held such a token begins, or the end of held.
 func (x *redactStream) cutEdge() int {
 	b := len(x.held)
-	for b > max(x.next, x.r.copied) && x.held[b-1] != ' ' && x.held[b-1] != '"' && x.held[b-1] != '\t' {
+	lo := max(x.next, x.r.copied, b-maxOpenToken)
+	for b > lo && x.held[b-1] != ' ' && x.held[b-1] != '"' && x.held[b-1] != '\t' {
 		b--
 	}
 	token := x.held[b:]
