@@ -130,6 +130,9 @@ func (p Policy) String() string {
 	if n := len(p.KeepNets); n > 0 && p.Mode != Keep {
 		s = fmt.Sprintf("%s keep-nets=%d", s, n)
 	}
+	if p.ScrubVersions && p.Mode != Keep {
+		s += " versions=scrub"
+	}
 	if len(p.Redact) > 0 {
 		s += " redact=" + sortedNames(p.Redact)
 	}
