@@ -166,10 +166,12 @@ func (j *joiner) begin(h criHead, found bool) (used int, err error) {
 	s.size = 0
 	switch s.state {
 	case apart:
+		s.text.s = j.w.s
 		s.runts = 0
 		s.size = -h.n
 		err = j.feed(head)
 	case resumes:
+		s.text.s = j.w.s
 		s.text.Resume()
 		fallthrough
 	default:
@@ -442,7 +444,7 @@ func (t *joinedText) Write(p []byte) (int, error) {
 // appendJoined is Append for a text that holds messages in pieces.
 func (s *Scrubber) appendJoined(dst, src []byte) []byte {
 	t := s.passes.takeJoined(s)
-	t.dst = dst
+	t.w.s, t.dst = s, dst
 	// Writing to a slice fails never.
 	_, _ = t.w.Write(src)
 	_ = t.w.Flush()

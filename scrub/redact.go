@@ -25,6 +25,7 @@ const maxRun = 31
 // all that a later decision needs of the text before is in here.
 type redact struct {
 	f       *fields
+	s       *Scrubber // what addresses become
 	src     []byte
 	dst     []byte
 	copied  int

@@ -25,7 +25,7 @@ func (x *redactStream) reset() {
 
 // begins makes r ready for another text.
 func (r *redact) begins(f *fields, src []byte) {
-	*r = redact{f: f, src: src, dst: r.dst[:0], seams: r.seams}
+	*r = redact{f: f, s: r.s, src: src, dst: r.dst[:0], seams: r.seams}
 }
 
 // whole blanks the fields of a text that is complete. What it gives is src
@@ -69,6 +69,7 @@ func (w *Writer) redact(p []byte) error {
 	if i := bytes.LastIndexByte(p, '\n'); i >= 0 {
 		for whole := p[:i+1]; len(whole) > 0; {
 			k := wholeLines(whole, feed)
+			x.r.s = w.s
 			text := x.r.whole(x.f, whole[:k])
 			w.countFields(&x.r)
 			x.r.begins(x.f, nil)
@@ -105,6 +106,7 @@ func (w *Writer) holdRedact(p []byte) error {
 func (w *Writer) stepRedact(limit int) error {
 	x := w.red
 	r := &x.r
+	r.s = w.s
 	r.f, r.src, r.dst, r.quick = x.f, x.held, r.dst[:0], [5]int{}
 	x.next = r.run(x.next, limit)
 	safe := x.next - redactBack

@@ -64,7 +64,7 @@ func (p *passes) take() *redact {
 
 // give keeps a pass for later, but for one whose buffer grew with a long line.
 func (p *passes) give(r *redact) {
-	r.src = nil
+	r.src, r.s = nil, nil
 	if cap(r.dst) > 16*feed {
 		return
 	}
@@ -83,6 +83,7 @@ func (s *Scrubber) Append(dst, src []byte) []byte {
 		return s.appendText(dst, src)
 	}
 	r := s.passes.take()
+	r.s = s
 	for len(src) > 0 {
 		k := len(src)
 		if k > feed {

@@ -12,10 +12,11 @@ const feed = 64 << 10
 // A Writer scrubs a stream of text and writes it on. However the stream is
 // split over calls of Write, the bytes that come out are the same.
 //
-// Whole lines go out with the Write that ends them. Of a line that is not
-// complete, the Writer holds back its last half kilobyte at most, or its last
-// ten where fields are blanked, whatever the line's length. After an error of the underlying writer it is to be dropped or
-// Reset: how much of the text went out is not known.
+// Whole lines go out with the Write that ends them, but for those that wait for
+// the rest of a container's message. Of a line that is not complete, the Writer
+// holds back its last half kilobyte at most, or its last ten where fields are
+// named, whatever the line's length. After an error of the underlying writer it
+// is to be dropped or Reset: how much of the text went out is not known.
 type Writer struct {
 	w      io.Writer
 	s      *Scrubber
