@@ -10,14 +10,13 @@ import (
 // reports false, having written nothing, where the address stays as it is, and
 // masked where the text has no address any more.
 func (s *Scrubber) changeIP(dst []byte, v *ipValue) (_ []byte, changed, masked bool) {
-	if v.opaque || s.policy.Mode == Mask {
-		if !v.opaque && s.keepsIP(v) {
-			return dst, false, false
-		}
+	switch {
+	case v.opaque:
 		return append(dst, s.policy.MaskText...), true, true
-	}
-	if s.keepsIP(v) {
+	case s.keepsIP(v):
 		return dst, false, false
+	case s.policy.Mode == Mask:
+		return append(dst, s.policy.MaskText...), true, true
 	}
 	w := *v
 	if v.four {
@@ -38,7 +37,7 @@ func (s *Scrubber) keepsIP(v *ipValue) bool {
 	if v.four {
 		return s.keep.holds4(v.a4)
 	}
-	return s.keep.holds6(&v.six)
+	return v.six.addr == addr6{} || s.keep.holds6(&v.six)
 }
 
 // append writes the address in its notation.
