@@ -430,6 +430,15 @@ func (w *Writer) seamOut() error {
 	return nil
 }
 
+// takeJoined4 replaces a plain IPv4 address in a text of pieces.
+func (r *scan) takeJoined4(q *fourOctets) {
+	v := view{src: r.src, lo: q.start, hi: len(r.src)}
+	if r.f.quad.readDotted(&v, q.start) {
+		r.f.start, r.f.end, r.f.form = q.start, q.end, formDotted
+		r.take()
+	}
+}
+
 // joinedText is a Writer that appends to a slice.
 type joinedText struct {
 	w   *Writer

@@ -218,6 +218,10 @@ func (r *scan) decideSlow(i int) int {
 
 // take4 replaces a plain IPv4 address: like take, for the most frequent form.
 func (r *scan) take4(q *fourOctets) {
+	if r.seams != nil {
+		r.takeJoined4(q)
+		return
+	}
 	r.barrier = q.end
 	s := r.s
 	a := s.map4(q.value)
@@ -225,9 +229,6 @@ func (r *scan) take4(q *fourOctets) {
 		return
 	}
 	r.counts.IPv4++
-	if r.seams != nil {
-		r.seams.copied(r.copied, q.start, len(r.dst))
-	}
 	switch {
 	case s.policy.Mode == Mask:
 		r.dst = append(r.dst, r.src[r.copied:q.start]...)
@@ -243,9 +244,6 @@ func (r *scan) take4(q *fourOctets) {
 		r.dst = appendOctet(r.dst, uint8(a))
 	}
 	r.copied = q.end
-	if r.seams != nil {
-		r.seams.replaced(q.end, len(r.dst))
-	}
 }
 
 // take replaces the address found.
