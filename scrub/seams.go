@@ -71,3 +71,12 @@ func (m *seams) split(b []byte, write func([]byte) error, seam func() error) err
 	m.out = m.out[:0]
 	return write(b[from:])
 }
+
+// takeJoined4 replaces a plain IPv4 address in a text of pieces.
+func (r *scan) takeJoined4(q *fourOctets) {
+	v := view{src: r.src, lo: q.start, hi: len(r.src)}
+	if r.f.quad.readDotted(&v, q.start) {
+		r.f.start, r.f.end, r.f.form = q.start, q.end, formDotted
+		r.take()
+	}
+}
