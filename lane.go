@@ -25,6 +25,11 @@ type lane struct {
 	codec ship.Codec
 	scrub *scrub.Writer // nil: bytes pass as they are
 	rules string        // the scrub policy, for the record
+	// open are the streams on which a file's last batch ended within a message
+	// of a container: at the limit, where none is waited for. A restart forgets
+	// it.
+	open  map[*tail.File]scrub.Streams
+	whole func([]byte) int // where a text ends within no such message; nil: bytes pass as they are
 	buf   []byte
 	// orphan: no --log names the class any more. Its unread bytes are sealed
 	// when they come near their limit, and not before.
@@ -58,6 +63,7 @@ func newLane(c config.Class, codec config.Codec) (*lane, error) {
 		return l, nil
 	}
 	var err error
+	l.open, l.whole = map[*tail.File]scrub.Streams{}, scrub.WholeMessages
 	l.scrub, err = scrub.NewWriter(io.Discard, c.Scrub)
 	return l, err
 }
@@ -292,7 +298,9 @@ func (d *Daemon) sealFiles(ctx context.Context, l *lane, waiting []tail.Waiting,
 	if err != nil {
 		return false, err
 	}
-	b := &building{lane: l, draft: draft, keyDay: l.key.day, sums: ledger.NewSumWriter(sumsOf{draft}, key)}
+	b := &building{
+		lane: l, draft: draft, keyDay: l.key.day, sums: ledger.NewSumWriter(sumsOf{draft}, key), open: map[*tail.File]scrub.Streams{},
+	}
 	if err := d.fill(ctx, b, waiting, now, key); err != nil || len(b.ranges) == 0 {
 		return false, errors.Join(err, draft.Discard())
 	}
@@ -322,6 +330,11 @@ func (d *Daemon) sealFiles(ctx context.Context, l *lane, waiting []tail.Waiting,
 	if err := d.ledger.Append(ledger.Event{Seal: &event}); err != nil {
 		return false, errors.Join(err, d.withdraw(id))
 	}
+	for f, streams := range b.open {
+		if delete(l.open, f); streams != 0 {
+			l.open[f] = streams
+		}
+	}
 	d.haveSums(id)
 	l.sealedOf(b)
 	d.reached(stepSealed)
@@ -346,7 +359,8 @@ type building struct {
 	sums   *ledger.SumWriter
 	ranges []ledger.Range
 	files  []*tail.File
-	keyDay string // of the key of its pseudonyms; "" for none that is stored
+	keyDay string                       // of the key of its pseudonyms; "" for none that is stored
+	open   map[*tail.File]scrub.Streams // for the lane, once the batch is sealed
 }
 
 // sumsOf is the sums side of a draft, as a writer.
@@ -363,7 +377,7 @@ func (d *Daemon) fill(ctx context.Context, b *building, waiting []tail.Waiting, 
 			break
 		}
 		r, err := w.File.Take(tail.TakeOptions{
-			Budget: budget, Half: b.lane.halfTime(w, now), Now: now, Key: key, Location: time.Local,
+			Budget: budget, Half: b.lane.halfTime(w, now), Now: now, Key: key, Location: time.Local, Whole: b.lane.whole,
 		})
 		var refused *tail.RefusedError
 		if errors.As(err, &refused) {
@@ -398,6 +412,7 @@ func (b *building) read(ctx context.Context, r *tail.Reader, f *tail.File) error
 	var out io.Writer = b.draft
 	if b.lane.scrub != nil {
 		b.lane.scrub.Reset(b.draft)
+		b.lane.scrub.Continue(b.lane.open[f])
 		if r.Resumed() {
 			b.lane.scrub.Resume()
 		}
@@ -406,7 +421,7 @@ func (b *building) read(ctx context.Context, r *tail.Reader, f *tail.File) error
 	for {
 		c, err := r.Next(b.lane.buf)
 		if err == io.EOF {
-			return b.endFile(r)
+			return b.endFile(r, f)
 		}
 		if err != nil {
 			return &fileError{f, err}
@@ -432,18 +447,23 @@ func (b *building) read(ctx context.Context, r *tail.Reader, f *tail.File) error
 // endFile ends a file's lines in the batch: a line cut off by its file's end
 // is masked at its edge and gets a newline, so that the next file's first line
 // stands alone.
-func (b *building) endFile(r *tail.Reader) error {
+func (b *building) endFile(r *tail.Reader, f *tail.File) error {
 	if err := b.sums.End(); err != nil {
 		return err
 	}
 	if b.lane.scrub == nil {
 		return nil
 	}
-	if !r.Cut() {
-		return b.lane.scrub.Flush()
+	end := b.lane.scrub.Flush
+	if r.Cut() {
+		end = b.lane.scrub.Cut
 	}
-	if err := b.lane.scrub.Cut(); err != nil {
+	if err := end(); err != nil {
 		return err
+	}
+	b.open[f] = b.lane.scrub.Unfinished()
+	if !r.Cut() {
+		return nil
 	}
 	_, err := b.draft.Write([]byte{'\n'})
 	return err

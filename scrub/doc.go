@@ -112,4 +112,23 @@
 // address in a form that is found anywhere is changed as everywhere; any other
 // word (unknown, a host's name, a UUID, a hash) stays. A name given to Redact
 // too is blanked.
+//
+// # Messages in pieces
+//
+// A container runtime cuts a long line into pieces, anywhere: lines of
+// Kubernetes' CRI logging format (time, stream, tags, text), the tag of each but
+// the last P. The pieces of one stream are one text, and what is found in it is
+// changed, a secret across a seam too. Lines stay lines, each with its head, in
+// their order. What replaces something across a seam stands in the piece where
+// that began; of the rest of it nothing is left in the next piece.
+//
+//   - A piece is known by its own head, wherever it stands. Lines of the other
+//     stream, or of another kind, may lie between two pieces; they wait for the
+//     second. After 64 KiB of them, or 256 pieces of less than 64 bytes in a row,
+//     no more of the message is waited for: its edges are masked, on both sides.
+//   - A text that ends within a message has its edge masked, with Flush too.
+//     [Writer.Unfinished] tells so, [Writer.Continue] has the edge masked where the
+//     message goes on, and [WholeMessages] tells where to end a text instead.
+//   - Docker's json-file cuts lines likewise, each piece but the last without its
+//     newline in "log". Those are not joined: a half of an address stays in each.
 package scrub

@@ -48,7 +48,6 @@ const maxFieldName = 64
 
 // fields are the names of a policy, ready to be looked for. They never change.
 type fields struct {
-	s      *Scrubber // what addresses become
 	byLast [256][]fieldName
 	// tails has a bit for each three bytes that may end a name, five bits of
 	// each: most separators of a log follow no such three, and end there.
@@ -70,7 +69,7 @@ func newFields(s *Scrubber) *fields {
 	if len(names)+len(addresses) == 0 {
 		return nil
 	}
-	f := &fields{s: s}
+	f := &fields{}
 	for _, c := range []byte("\"' \t];27") {
 		f.odd[c] = true
 	}

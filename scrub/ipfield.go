@@ -100,7 +100,7 @@ func (r *redact) ipValueAt(j int, more bool) int {
 // replaceIP writes what becomes of the address v, which stands from j on.
 func (r *redact) replaceIP(t *ipToken, j int, v *ipValue, quotes string) int {
 	var room [64]byte
-	text, changed, masked := r.f.s.changeIP(room[:0], v)
+	text, changed, masked := r.s.changeIP(room[:0], v)
 	if !changed {
 		return t.end
 	}
@@ -125,16 +125,16 @@ func (r *redact) replaceIP(t *ipToken, j int, v *ipValue, quotes string) int {
 		}
 		r.dst = append(r.dst, digits[c>>4], digits[c&15])
 	}
-	r.copied, r.barrier = t.end, t.end
+	r.skipTo(t.end)
 	return t.end
 }
 
 func (r *redact) maskIP(j, end int, quotes string) int {
 	r.flush(j)
 	r.dst = append(r.dst, quotes...)
-	r.dst = append(r.dst, r.f.s.policy.MaskText...)
+	r.dst = append(r.dst, r.s.policy.MaskText...)
 	r.dst = append(r.dst, quotes...)
-	r.copied, r.barrier = end, end
+	r.skipTo(end)
 	return end
 }
 

@@ -253,7 +253,7 @@ var errMidText = errors.New("key change within a text: Flush, Cut or Reset first
 // others use. The errors are those of [Scrubber.WithKey], and one for a text that
 // is not over; the Writer then stays as it was.
 func (w *Writer) SetKey(key []byte) error {
-	if len(w.held) > 0 || w.red != nil && (len(w.red.held) > 0 || w.red.r.v.mode != noValue) {
+	if w.cri.busy() || len(w.held) > 0 || w.red != nil && (len(w.red.held) > 0 || w.red.r.v.mode != noValue) {
 		return errMidText
 	}
 	s, err := w.s.WithKey(key)

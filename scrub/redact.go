@@ -25,6 +25,7 @@ const maxRun = 31
 // all that a later decision needs of the text before is in here.
 type redact struct {
 	f       *fields
+	s       *Scrubber // what addresses become
 	src     []byte
 	dst     []byte
 	copied  int
@@ -35,6 +36,7 @@ type redact struct {
 	v     value
 	list  ipList
 	cut   bool // the text was cut off where it ends
+	seams *seams
 	line  lineQuotes
 	clf   combined
 	quick [5]int // the next of the characters below, or where to look for it again
@@ -52,7 +54,7 @@ func (r *redact) run(from, limit int) int {
 		if r.v.mode != noValue {
 			end, over := r.skipValue(p, limit)
 			p = end
-			r.copied, r.barrier = p, p
+			r.skipTo(p)
 			if !over {
 				return p
 			}
@@ -68,7 +70,7 @@ func (r *redact) run(from, limit int) int {
 		}
 		p = max(p+1, r.decide(p))
 		if r.v.mode != noValue {
-			r.copied, r.barrier = p, p // what lies before was written by begin
+			r.skipTo(p) // what lies before was written by begin
 		}
 	}
 	return p
@@ -77,8 +79,19 @@ func (r *redact) run(from, limit int) int {
 // flush copies what is left before to.
 func (r *redact) flush(to int) {
 	if to > r.copied {
+		if r.seams != nil {
+			r.seams.copied(r.copied, to, len(r.dst))
+		}
 		r.dst = append(r.dst, r.src[r.copied:to]...)
 		r.copied = to
+	}
+}
+
+// skipTo says that all before p is written, as it is or as something else.
+func (r *redact) skipTo(p int) {
+	r.copied, r.barrier = p, p
+	if r.seams != nil {
+		r.seams.replaced(p, len(r.dst))
 	}
 }
 
@@ -209,7 +222,7 @@ func separators(x uint64) uint64 {
 func (r *redact) mayFollowName(i int) bool {
 	src := r.src
 	if i < 5 {
-		return i > 0
+		return true
 	}
 	a, b := src[i-2], src[i-1]
 	if r.f.mayEnd(src[i-3], a, b) || i <= r.encodedTo {
@@ -309,6 +322,6 @@ func (r *redact) begin(start int, quotes string) {
 // replace does the same where the end is known.
 func (r *redact) replace(start, end int) int {
 	r.begin(start, "")
-	r.copied, r.barrier = end, end
+	r.skipTo(end)
 	return end
 }

@@ -31,6 +31,7 @@ type scan struct {
 	barrier int
 	counts  Counts
 	f       found // the last address, here so that it is not cleared each time
+	seams   *seams
 }
 
 // run decides about the separators in src[from:limit]. What no decision
@@ -217,6 +218,10 @@ func (r *scan) decideSlow(i int) int {
 
 // take4 replaces a plain IPv4 address: like take, for the most frequent form.
 func (r *scan) take4(q *fourOctets) {
+	if r.seams != nil {
+		r.takeJoined4(q)
+		return
+	}
 	s := r.s
 	if s.pseudonyms != nil {
 		r.takePseudonym4(q)
@@ -256,6 +261,10 @@ func (r *scan) take() {
 		r.dst = r.dst[:kept]
 		return
 	}
+	if r.seams != nil {
+		r.seams.copied(r.copied, f.start, kept)
+		r.seams.replaced(f.end, len(r.dst))
+	}
 	r.copied = f.end
 	if f.form.is4() {
 		r.counts.IPv4++
@@ -267,6 +276,9 @@ func (r *scan) take() {
 // flush copies what is left before to.
 func (r *scan) flush(to int) {
 	if to > r.copied {
+		if r.seams != nil {
+			r.seams.copied(r.copied, to, len(r.dst))
+		}
 		r.dst = append(r.dst, r.src[r.copied:to]...)
 		r.copied = to
 	}
