@@ -29,6 +29,10 @@ type Writer struct {
 	resumed             bool // the edge at the beginning is not yet masked
 
 	red *redactStream // what blanks fields before; nil if none is
+
+	at     int64 // where held begins in the text that addresses are looked for in
+	watch  *watch
+	shadow *Writer // with the mode Keep, what looks for a watch
 }
 
 // NewWriter makes a Writer that writes to w by the policy p.
@@ -64,6 +68,10 @@ func (w *Writer) Write(p []byte) (int, error) {
 // text takes a piece in which no field is to be blanked any more.
 func (w *Writer) text(p []byte) (int, error) {
 	if w.s.policy.Mode == Keep {
+		if w.shadow != nil {
+			_, _ = w.shadow.Write(p) // discards it
+		}
+		w.at += int64(len(p))
 		return w.w.Write(p)
 	}
 	n := len(p)
@@ -110,9 +118,13 @@ func wholeLines(p []byte, most int) int {
 
 // lines scrubs and writes text that is complete.
 func (w *Writer) lines(p []byte) error {
-	r := scan{s: w.s, src: p, dst: w.out[:0]}
+	r := scan{s: w.s, src: p, dst: w.out[:0], watch: w.watch}
 	r.run(0, len(p))
 	r.flush(len(p))
+	if w.watch != nil {
+		w.watch.alikes(&r, len(p), len(p))
+	}
+	w.at += int64(len(p))
 	return w.send(&r)
 }
 
@@ -146,7 +158,7 @@ func (w *Writer) step(limit, safe int) error {
 	if limit <= w.next {
 		return nil
 	}
-	r := scan{s: w.s, src: w.held, dst: w.out[:0], copied: w.done, barrier: w.barrier}
+	r := scan{s: w.s, src: w.held, dst: w.out[:0], copied: w.done, barrier: w.barrier, watch: w.watch}
 	if w.resumed {
 		w.resumed = false
 		if e := resumeEdge(w.held); e > 0 {
@@ -155,6 +167,9 @@ func (w *Writer) step(limit, safe int) error {
 		}
 	}
 	w.next = r.run(w.next, limit)
+	if w.watch != nil {
+		w.watch.alikes(&r, min(w.next, limit)-settled, len(w.held))
+	}
 	w.barrier = r.barrier
 	r.flush(safe)
 	w.done = r.copied
@@ -166,11 +181,15 @@ func (w *Writer) step(limit, safe int) error {
 // slide drops what went out and is no longer context.
 func (w *Writer) slide() {
 	drop := min(w.done, w.next-back)
+	if w.watch != nil {
+		drop = min(drop, int(w.watch.pos-w.at)-back)
+	}
 	if drop <= 0 {
 		return
 	}
 	w.held = w.held[:copy(w.held, w.held[drop:])]
 	w.done -= drop
+	w.at += int64(drop)
 	w.next -= drop
 	w.barrier = max(0, w.barrier-drop)
 }
@@ -182,6 +201,13 @@ func (w *Writer) drain() error {
 		// Every decision was made before, and the last of it only waited.
 		_, err = w.w.Write(w.held[w.done:])
 	}
+	if w.watch != nil {
+		w.watch.alikes(&scan{s: w.s, src: w.held}, len(w.held), len(w.held))
+	}
+	if w.shadow != nil {
+		_ = w.shadow.Flush() // discards it
+	}
+	w.at += int64(len(w.held))
 	w.held, w.done, w.next, w.barrier = w.held[:0], 0, 0, 0
 	w.resumed = false
 	return err
@@ -203,6 +229,9 @@ func (w *Writer) Flush() error {
 // part of one. With fields to blank, so is a token that could be the beginning
 // of a value; a value that is open is blanked already.
 func (w *Writer) Cut() error {
+	if w.watch != nil {
+		defer w.watch.cut()()
+	}
 	if w.red != nil {
 		cut, err := w.cutRedact()
 		if err != nil {
@@ -247,8 +276,12 @@ func (w *Writer) Reset(out io.Writer) {
 	w.w, w.counts, w.resumed = out, Counts{}, false
 	if w.red != nil {
 		w.red.reset()
+		w.red.at = 0
 	}
-	w.held, w.done, w.next, w.barrier = w.held[:0], 0, 0, 0
+	w.held, w.done, w.next, w.barrier, w.at = w.held[:0], 0, 0, 0, 0
+	if w.watch != nil {
+		w.Watch(w.watch.visit)
+	}
 }
 
 // Counts tells how many addresses and values were changed since NewWriter or Reset.
