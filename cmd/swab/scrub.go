@@ -15,6 +15,8 @@ import (
 
 const scrubUsage = `swab scrub [flags] < LOG > CLEAN
   copies standard input to standard output and takes the IP addresses out
+swab scrub [flags] --sample FILE...
+  prints a table of what would be found where, and of what seems to be missed
 `
 
 // scrubBuffer is how much of the input is read at once, bytes. What is there is
@@ -22,7 +24,7 @@ const scrubUsage = `swab scrub [flags] < LOG > CLEAN
 const scrubBuffer = 1 << 20
 
 // scrubCommand is `swab scrub`, a filter.
-func scrubCommand(ctx context.Context, args []string, stdin io.Reader, stdout, _ io.Writer) error {
+func scrubCommand(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	fs := flagSet("swab scrub")
 	mode := fs.String("scrub", scrub.Truncate.String(), "what an address becomes: truncate, mask or keep")
 	text := fs.String("mask-text", scrub.DefaultMaskText, "what mask writes in its place")
@@ -30,22 +32,33 @@ func scrubCommand(ctx context.Context, args []string, stdin io.Reader, stdout, _
 	v6 := fs.Int("ipv6-prefix", scrub.DefaultIPv6Prefix, "bits that truncate keeps of an IPv6 address")
 	nets := fs.StringArray("keep-net", nil, "a network (10.0.0.0/8) whose addresses stay; may be given again")
 	redact := fs.StringArray("redact", nil, "fields to blank: cookies, secrets, identifiers, or a name; may be given again")
-	if helped, err := parse(fs, args, scrubUsage, 0, 0, stdout); helped || err != nil {
+	tune := tuningFlags(fs)
+	if helped, err := parse(fs, args, scrubUsage, 0, maxSampled, stdout); helped || err != nil {
+		return err
+	}
+	if err := tune.check(fs.Args()); err != nil {
 		return err
 	}
 	policy, err := scrubPolicy(fs, *mode, *text, *v4, *v6, *nets, *redact)
 	if err != nil {
 		return err
 	}
+	if *tune.sample {
+		return sampleFiles(ctx, policy, fs.Args(), stdin, stdout)
+	}
 	w, err := scrub.NewWriter(stdout, policy)
 	if err != nil {
 		return usageError("swab scrub: " + err.Error())
 	}
+	watch := tune.watch(w, stderr)
 	buffer := make([]byte, scrubBuffer)
 	for ctx.Err() == nil {
 		n, rerr := stdin.Read(buffer)
 		if _, err := w.Write(buffer[:n]); err != nil {
 			return fmt.Errorf("standard output: %w", err)
+		}
+		if err := watch.wrote(buffer[:n]); err != nil {
+			return err
 		}
 		if rerr == nil {
 			continue
@@ -58,7 +71,7 @@ func scrubCommand(ctx context.Context, args []string, stdin io.Reader, stdout, _
 		if err := w.Flush(); err != nil {
 			rerr = errors.Join(rerr, fmt.Errorf("standard output: %w", err))
 		}
-		return rerr
+		return errors.Join(rerr, watch.end())
 	}
 	return ctx.Err()
 }
