@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"fmt"
@@ -120,7 +121,11 @@ func checkTold(t *testing.T, name string, text []byte) {
 }
 
 func TestNothingThatTuningTellsIsAnAddressOrAWordOfTheLog(t *testing.T) {
-	for seed := range uint64(3) {
+	seeds := uint64(3)
+	if testing.Short() {
+		seeds = 1 // the oracle is slow under the race detector
+	}
+	for seed := range seeds {
 		checkTold(t, fmt.Sprintf("seed %d", seed), generated(rand.New(rand.NewPCG(seed, 2)), 150))
 	}
 }
@@ -134,12 +139,16 @@ func TestNothingThatTuningTellsOfLogsOfOtherProjectsIsAnAddress(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Skipf("no logs in %s; SWAB_CORPORA names another place", dir)
 	}
+	most := 8 << 10
+	if testing.Short() {
+		most = 1 << 10
+	}
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		checkTold(t, filepath.Base(file), text[:min(len(text), 8<<10)])
+		checkTold(t, filepath.Base(file), text[:min(len(text), most)])
 	}
 }
 
@@ -218,6 +227,27 @@ func explanations(t *testing.T, told string) (list []explained) {
 		list = append(list, e)
 	}
 	return list
+}
+
+// Colour only repeats what the words say.
+func TestExplainSaysInWordsWhatItColours(t *testing.T) {
+	var told bytes.Buffer
+	rows := map[bool]string{}
+	for _, colour := range []bool{false, true} {
+		told.Reset()
+		x := &watcher{out: bufio.NewWriter(&told), colour: colour, line: 1}
+		for _, fate := range []scrub.Fate{scrub.Changed, scrub.KeptNoAddress} {
+			x.row(scrub.Finding{To: 5, Fate: fate, Became: []byte("[ip]")})
+		}
+		if err := x.flush(); err != nil {
+			t.Fatal(err)
+		}
+		rows[colour] = told.String()
+	}
+	plain := regexp.MustCompile(`\x1b\[[0-9]*m`).ReplaceAllString(rows[true], "")
+	if plain != rows[false] || plain == rows[true] || !strings.Contains(plain, "kept: no address") {
+		t.Errorf("with colour %q, without %q", rows[true], rows[false])
+	}
 }
 
 // A line without an end has findings without an end, and they do not pile up.

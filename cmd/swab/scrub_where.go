@@ -177,7 +177,7 @@ func nameBefore(b []byte) int {
 // sign, say, is none.
 func (p *placer) word(b []byte) string {
 	i := nameBefore(b)
-	if i > 0 && bytes.IndexByte([]byte(" \t?&;,:([{<>|\"'\\"), b[i-1]) < 0 {
+	if i > 0 && bytes.IndexByte([]byte(" \t\r\n?&;,:([{<>|\"'\\"), b[i-1]) < 0 {
 		return otherName
 	}
 	return p.name(b[i:])
