@@ -326,23 +326,22 @@ func (d *Daemon) begin() error {
 			return fmt.Errorf("class %s: %w", name, err)
 		}
 		d.lanes = append(d.lanes, l)
-		if r := d.cfg.Classes[name].Redact; len(r) > 0 {
-			d.log.Warn("this version takes addresses out and does not blank fields yet", "class", name, "not_blanked", strings.Join(r, ", "))
-		}
 	}
 	return d.adoptClasses(old)
 }
 
 // adoptClasses makes lanes for the classes that the ledger knows and no --log
 // names any more: their files are held to their limit all the same. Lines that
-// have to leave then are truncated, whatever the class said before: no flag is
-// there to say that addresses may stay in.
+// have to leave then are truncated and blanked, whatever the class said before:
+// no flag is there to say that addresses may stay in.
 func (d *Daemon) adoptClasses(policies map[string]ledger.Retention) error {
 	for _, name := range slices.Sorted(maps.Keys(policies)) {
 		if _, named := d.cfg.Classes[name]; named || policies[name].Scrub == "none" {
 			continue
 		}
-		l, err := newLane(config.Class{Name: name, RawLimit: policies[name].RawLimit.Duration(), OnLimit: config.OnLimitSeal}, d.cfg.Codec)
+		l, err := newLane(config.Class{
+			Name: name, RawLimit: policies[name].RawLimit.Duration(), OnLimit: config.OnLimitSeal, Scrub: orphanPolicy(policies[name].Scrub),
+		}, d.cfg.Codec)
 		if err != nil {
 			return fmt.Errorf("class %s: %w", name, err)
 		}

@@ -130,8 +130,12 @@ func scrubFlags() []flagDef {
 		{FlagInfo{Name: "mask-text", Value: "TEXT", Default: scrub.DefaultMaskText, Usage: "What mask writes instead of an address, 1 to 64 bytes."},
 			put(parseMaskText, func(d *draft) *string { return &d.global.scrub.MaskText })},
 		{FlagInfo{Name: "keep-net", Value: "CIDR", Repeat: true, Usage: "A network whose addresses stay as they are, such as 10.0.0.0/8."}, (*draft).addKeepNet},
-		{FlagInfo{Name: "redact", Value: "NAME", Repeat: true, Usage: "Fields to blank. Refused: this version cannot."},
-			func(d *draft, a assign) { d.fault(a, errNoRedact.Error()) }},
+		{FlagInfo{Name: "ip-field", Value: "NAME", Repeat: true, Usage: "A field whose value is an address that looks like a number or a word: decimal, hex, octal, base64, STUN's XOR-MAPPED."},
+			(*draft).addIPField},
+		{FlagInfo{Name: "redact", Value: "NAME", Repeat: true, Usage: "Fields to blank beside those of each class: cookies, secrets, identifiers (but not in classes that keep addresses by policy), or the name of a field."},
+			(*draft).addRedact},
+		{FlagInfo{Name: "versions", Value: "keep|scrub", Default: "keep", Usage: "Whether the four numbers of NAME/1.2.3.4 are a version, or an address like any other."},
+			put(parseVersions, func(d *draft) *bool { return &d.global.scrub.ScrubVersions })},
 	}
 }
 

@@ -44,4 +44,30 @@
 // A field ends with its line. A name and its value on two lines, a name after
 // which only a space comes (--password x), XML elements, names with escapes in
 // them and columns without a name, but those above, are not found.
+//
+// # Addresses in fields named for them
+//
+// [Policy.IPFields] names fields, found as those of Redact are, whose values
+// are addresses that elsewhere are numbers and words. They follow the policy's
+// mode and are written again in the notation they had.
+//
+//   - Decimal: 3405803783, with its zeros in front, or -889163513, the signed
+//     integer of 32 bits; past 32 bits the 128 of IPv6.
+//   - Hex: 0xCB007107 (1 to 8 digits; up to 32 for IPv6), or 7, 8 or 32 digits
+//     without 0x, the most significant octet first. In an order of another kind,
+//     as in /proc/net/tcp, truncating keeps the wrong octets: use Mask. Eight
+//     digits from 0 to 9 are decimal, unless the first is 0.
+//   - Octal: a zero in front, or 0o.
+//   - Base64 of 4 or 16 octets, in both alphabets, padded or not.
+//   - STUN's XOR-MAPPED-ADDRESS (RFC 8489, section 14.2) in hex: its value
+//     (0001, port, address; 16 digits), or with type and length before it (24).
+//     One of IPv6 (40 or 48 digits) is masked, since to read it takes the
+//     transaction's id.
+//
+// A port or a prefix length may follow. Lists are followed: in brackets, in
+// quotes, in a header. Of what is none of these, a number of any kind
+// (3.4e+09, nine hex digits) is masked, in quotes where JSON needs them; an
+// address in a form that is found anywhere is changed as everywhere; any other
+// word (unknown, a host's name, a UUID, a hash) stays. A name given to Redact
+// too is blanked.
 package scrub

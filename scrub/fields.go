@@ -16,6 +16,7 @@ const (
 	ownField                     // named by an operator: a header's value where a header may stand
 	turnField                    // counts only near the words of a TURN server
 	cryptoField                  // an SDES line of SDP (RFC 4568), with its key behind it
+	ipField                      // an address in one of the notations of ipValue
 )
 
 // fieldName is one name that a [Policy] blanks, in lower case, without - _ and
@@ -47,6 +48,7 @@ const maxFieldName = 64
 
 // fields are the names of a policy, ready to be looked for. They never change.
 type fields struct {
+	s      *Scrubber // what addresses become
 	byLast [256][]fieldName
 	// tails has a bit for each three bytes that may end a name, five bits of
 	// each: most separators of a log follow no such three, and end there.
@@ -58,12 +60,17 @@ type fields struct {
 	identifiers bool // also e-mail addresses and the columns of the combined log format
 }
 
-// newFields compiles a policy's names. There are none for an empty list.
-func newFields(names []string) *fields {
-	if len(names) == 0 {
+// newFields compiles the names of the scrubber's policy. There are none if
+// none is given. A name in both of its lists is blanked.
+func newFields(s *Scrubber) *fields {
+	names, addresses := s.policy.Redact, s.policy.IPFields
+	if s.policy.Mode == Keep {
+		addresses = nil
+	}
+	if len(names)+len(addresses) == 0 {
 		return nil
 	}
-	f := &fields{}
+	f := &fields{s: s}
 	for _, c := range []byte("\"' \t];27") {
 		f.odd[c] = true
 	}
@@ -92,6 +99,9 @@ func newFields(names []string) *fields {
 		default:
 			f.add(fieldName{name: foldName(name), kind: ownField, all: true})
 		}
+	}
+	for _, name := range addresses {
+		f.add(fieldName{name: foldName(name), kind: ipField, all: true})
 	}
 	return f
 }
@@ -186,19 +196,26 @@ func isNameByte(c byte) bool {
 
 // CheckRedact reports what is wrong with a name for [Policy.Redact].
 func CheckRedact(name string) error {
+	if name == "cookie" || name == "secret" {
+		return fmt.Errorf("did you mean %ss? That preset includes the field", name)
+	}
+	return checkName(name, "cookies, secrets, identifiers, or a field's name")
+}
+
+// CheckIPField reports what is wrong with a name for [Policy.IPFields].
+func CheckIPField(name string) error { return checkName(name, "a field's name") }
+
+func checkName(name, what string) error {
 	if name == "" || len(name) > maxFieldName {
 		return fmt.Errorf("must be a name of 1 to %d bytes", maxFieldName)
 	}
 	for i := range len(name) {
 		if !isNameByte(name[i]) {
-			return errors.New("must be cookies, secrets, identifiers, or a field's name of letters, digits, - _ and dots")
+			return fmt.Errorf("must be %s of letters, digits, - _ and dots", what)
 		}
 	}
 	if foldName(name) == "" {
 		return errors.New("must hold a letter or a digit")
-	}
-	if name == "cookie" || name == "secret" {
-		return fmt.Errorf("did you mean %ss? That preset includes the field", name)
 	}
 	return nil
 }

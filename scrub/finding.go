@@ -11,8 +11,9 @@ type Finding struct {
 	From, To int64
 	Form     Form
 	Fate     Fate
-	// Rule is the entry of [Policy.Redact] that blanked a value, or, in CIDR
-	// notation, that of [Policy.KeepNets] that kept an address.
+	// Rule is the entry of [Policy.Redact] that blanked a value, or of
+	// [Policy.IPFields] that named an address; of any other address, the one of
+	// [Policy.KeepNets], in CIDR notation, that kept it.
 	Rule string
 	// Field is the name in Rule's preset that the field's own name ends in, such
 	// as token for x-access-token; empty for what is found without a name.
@@ -80,6 +81,7 @@ const (
 	IPv6Compatible // ::203.0.113.7 (RFC 4291, section 2.5.5.1)
 	IPv6NAT64      // 64:ff9b::203.0.113.7 (RFC 6052)
 	IPv6To4        // 2002:cb00:7107::1 (RFC 3056)
+	FieldAddress   // in a notation that only a field of [Policy.IPFields] has
 
 	NamedField    // the value of a field that a name tells
 	JSONWebToken  // RFC 7519
@@ -109,7 +111,8 @@ func (f Form) String() string {
 		IPv6Plain: "ipv6", IPv6Network: "ipv6 network", IPv6Percent: "ipv6 percent-encoded", IPv6Escaped: "ipv6 escaped",
 		IPv6Entity: "ipv6 html entity", IPv6HostName: "ipv6 in a host name", IPv6Reverse: "ipv6 reverse name", IPv6Tuple: "ipv6 tuple",
 		IPv6Mapped: "ipv6 mapped ipv4", IPv6Compatible: "ipv6 compatible ipv4", IPv6NAT64: "ipv6 nat64", IPv6To4: "ipv6 6to4",
-		NamedField: "field", JSONWebToken: "jwt", URLPassword: "password in a url", EmailAddress: "e-mail address",
+		FieldAddress: "address in a named field",
+		NamedField:   "field", JSONWebToken: "jwt", URLPassword: "password in a url", EmailAddress: "e-mail address",
 		RemoteUser: "remote user", CombinedField: "referer or agent", ICEFragment: "ice ufrag", MediaKey: "sdes key", CutLine: "cut line",
 		VersionNumber: "version", LargeNumber: "octet past 255", DottedNumber: "dotted number", HardwareAddress: "hardware address",
 		Fingerprint: "fingerprint", ProgramName: "name in a program",
@@ -121,7 +124,7 @@ func (f Form) String() string {
 }
 
 // Address reports that the form is one of an address.
-func (f Form) Address() bool { return f <= IPv6To4 }
+func (f Form) Address() bool { return f <= FieldAddress }
 
 // Value reports that the form is one of a blanked value.
 func (f Form) Value() bool { return f >= NamedField && f <= CutLine }

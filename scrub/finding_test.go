@@ -98,6 +98,13 @@ func TestFindingsTellFormRuleAndFate(t *testing.T) {
 		{all, "a=candidate:1 1 udp 1 203.0.113.7 5 typ host ufrag abcd network-id 1\na=crypto:1 AES inline:abcd", []string{
 			`ipv4 "203.0.113.7" -> "203.0.113.0"`, `ice ufrag "abcd" by secrets -> "[redacted]"`, `sdes key "abcd" by secrets -> "[redacted]"`,
 		}},
+		{Policy{IPFields: []string{"x-ip", "peers"}}, `{"x_ip":3405803783,"peers":["cb007107",  "cb007100"]} 1.2.3.4`, []string{
+			`address in a named field "3405803783" by x-ip -> "3405803776"`, `address in a named field "cb007107" by peers -> "cb007100"`,
+			`address in a named field "cb007100" by peers kept: nothing to take away`, `ipv4 "1.2.3.4" -> "1.2.3.0"`,
+		}},
+		{Policy{Mode: Mask, IPFields: []string{"ip"}}, `{"ip":3405803783, "n":"1.2.3.4"}`, []string{
+			`address in a named field "3405803783" by ip -> "\"[ip]\""`, `ipv4 "1.2.3.4" -> "[ip]"`,
+		}},
 		{Policy{Mode: Keep, Redact: []string{"secrets"}}, "token=abcdefghijklmnopqrstuvw 1.2.3.4", []string{
 			`field "abcdefghijklmnopqrstuvw" by secrets:token -> "[redacted]"`, `ipv4 "1.2.3.4" kept: mode`,
 		}},
@@ -199,9 +206,9 @@ func TestFindingsAreAllThatChangesHoweverTheTextIsSplit(t *testing.T) {
 		}
 		checkWatched(t, watchPolicies[k%len(watchPolicies)], text, uint64(k))
 	}
-	for _, file := range []string{"forms.tsv", "lookalikes.tsv", "redact.tsv"} {
-		for k, row := range table(t, file, map[string]int{"forms.tsv": 3, "lookalikes.tsv": 2, "redact.tsv": 4}[file]) {
-			for _, p := range watchPolicies {
+	for _, file := range []string{"forms.tsv", "lookalikes.tsv", "redact.tsv", "ipfields.tsv"} {
+		for k, row := range table(t, file, map[string]int{"forms.tsv": 3, "lookalikes.tsv": 2, "redact.tsv": 4, "ipfields.tsv": 3}[file]) {
+			for _, p := range append(slices.Clone(watchPolicies), Policy{IPFields: ipNames}, Policy{Mode: Mask, IPFields: ipNames, Redact: []string{"secrets"}}) {
 				text := strings.Join(row, " ")
 				checkWatched(t, p, []byte(text), uint64(k))
 				checkWatched(t, p, []byte(strings.Repeat(text+" ", 1+3000/len(text))), uint64(k))

@@ -77,6 +77,10 @@ type Policy struct {
 	// secrets and identifiers, or fields of one's own, in any case, - and _
 	// alike. It does not depend on Mode.
 	Redact []string
+	// IPFields names fields, in any case, - and _ alike, whose values are
+	// addresses in a notation that nothing else tells from a number or a word:
+	// decimal, hex, octal, base64, STUN's XOR-MAPPED. They follow Mode.
+	IPFields []string
 }
 
 // Validate reports every field that is wrong, and what would be right.
@@ -107,6 +111,11 @@ func (p Policy) Validate() error {
 			errs = append(errs, fmt.Errorf("field %q in Redact: %w", name, err))
 		}
 	}
+	for _, name := range p.IPFields {
+		if err := CheckIPField(name); err != nil {
+			errs = append(errs, fmt.Errorf("field %q in IPFields: %w", name, err))
+		}
+	}
 	return errors.Join(errs...)
 }
 
@@ -121,8 +130,14 @@ func (p Policy) String() string {
 	if n := len(p.KeepNets); n > 0 && p.Mode != Keep {
 		s = fmt.Sprintf("%s keep-nets=%d", s, n)
 	}
+	if p.ScrubVersions && p.Mode != Keep {
+		s += " versions=scrub"
+	}
 	if len(p.Redact) > 0 {
 		s += " redact=" + sortedNames(p.Redact)
+	}
+	if len(p.IPFields) > 0 && p.Mode != Keep {
+		s += " ip-fields=" + sortedNames(p.IPFields)
 	}
 	return s
 }

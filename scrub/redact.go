@@ -30,8 +30,11 @@ type redact struct {
 	copied  int
 	barrier int
 	count   uint64
+	ips     Counts // addresses that were changed in fields named for them
 
 	v     value
+	list  ipList
+	cut   bool // the text was cut off where it ends
 	line  lineQuotes
 	clf   combined
 	quick [5]int // the next of the characters below, or where to look for it again
@@ -107,6 +110,9 @@ const (
 // limit.
 func (r *redact) next(p, limit int) int {
 	stop := limit
+	if r.list.at >= p && r.list.at > 0 {
+		stop = min(stop, r.list.at)
+	}
 	if r.f.secrets {
 		stop = min(stop, r.find(atJ, 'J', p))
 	}
@@ -235,6 +241,9 @@ func (r *redact) mayFollowName(i int) bool {
 
 // decide looks at what stands at i and gives where to go on.
 func (r *redact) decide(i int) int {
+	if i == r.list.at && i > 0 {
+		return r.ipElement(i)
+	}
 	switch r.src[i] {
 	case 'J':
 		return r.jwt(i)

@@ -34,7 +34,7 @@ func (r *redact) begins(f *fields, src []byte) {
 func (r *redact) whole(f *fields, src []byte) []byte {
 	r.begins(f, src)
 	r.run(0, len(src))
-	if r.count == 0 {
+	if r.count == 0 && r.ips == (Counts{}) {
 		return src
 	}
 	r.flush(len(src))
@@ -77,7 +77,7 @@ func (w *Writer) redact(p []byte) error {
 			if w.watch != nil {
 				w.watch.closed(k)
 			}
-			w.counts.Redacted += x.r.count
+			w.countFields(&x.r)
 			x.at += int64(k)
 			x.r.begins(x.f, nil)
 			if _, err := w.text(text); err != nil {
@@ -120,8 +120,7 @@ func (w *Writer) stepRedact(limit int) error {
 		safe = limit
 	}
 	r.flush(safe)
-	w.counts.Redacted += r.count
-	r.count = 0
+	w.countFields(r)
 	if len(r.dst) > 0 {
 		if _, err := w.text(r.dst); err != nil {
 			return err
@@ -129,6 +128,14 @@ func (w *Writer) stepRedact(limit int) error {
 	}
 	x.slide()
 	return nil
+}
+
+// countFields takes over what a pass counted.
+func (w *Writer) countFields(r *redact) {
+	w.counts.Redacted += r.count
+	w.counts.IPv4 += r.ips.IPv4
+	w.counts.IPv6 += r.ips.IPv6
+	r.count, r.ips = 0, Counts{}
 }
 
 // slide drops what was handed on and is no longer context.
@@ -147,6 +154,7 @@ func (x *redactStream) slide() {
 	r.line.pos = max(0, r.line.pos-drop)
 	r.v.at = max(0, r.v.at-drop)
 	r.encodedTo = max(0, r.encodedTo-drop)
+	r.list.at = max(0, r.list.at-drop)
 }
 
 // drainRedact decides about all that is held, as if the text ended here.
@@ -173,6 +181,7 @@ func (w *Writer) cutRedact() (cut bool, err error) {
 		x.held = x.held[:max(e, x.r.copied, x.next)]
 	}
 	x.resumed = false
+	x.r.cut = !cut
 	return cut, w.drainRedact()
 }
 

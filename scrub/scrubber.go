@@ -16,7 +16,7 @@ type Scrubber struct {
 	policy Policy // with its defaults filled in
 	mask4  uint32
 	keep   nets
-	fields *fields // nil if none is blanked
+	fields *fields // nil if none is named
 	passes *passes // for Append
 }
 
@@ -26,13 +26,14 @@ func New(p Policy) (*Scrubber, error) {
 		return nil, err
 	}
 	p = p.withDefaults()
-	return &Scrubber{
+	s := &Scrubber{
 		policy: p,
 		mask4:  ^uint32(0) << (32 - p.IPv4Prefix),
 		keep:   newNets(p.KeepNets),
-		fields: newFields(p.Redact),
 		passes: &passes{},
-	}, nil
+	}
+	s.fields = newFields(s)
+	return s, nil
 }
 
 // passes are passes over a text that no one uses now, with their buffers: as

@@ -23,8 +23,10 @@ type watch struct {
 
 	// Of the pass that blanks fields: what of it shifts the other's offsets.
 	shifts  []shift
-	shifted int64 // bytes that blanking took from the text so far
-	rules   []rule
+	shifted int64  // bytes that blanking took from the text so far
+	rules   []rule // of Redact, and of IPFields
+	ipRules []rule
+	ipRule  string  // of the list that is being read
 	open    Finding // a value that has begun
 	isOpen  bool
 }
@@ -33,7 +35,7 @@ type watch struct {
 // for in lies so many bytes before the one that came.
 type shift struct{ at, by int64 }
 
-// rule is an entry of Policy.Redact alone.
+// rule is one entry of a policy's list of names.
 type rule struct {
 	name   string
 	fields *fields
@@ -50,7 +52,10 @@ type rule struct {
 func (w *Writer) Watch(visit func(Finding)) {
 	w.watch = &watch{w: w, visit: visit}
 	for _, name := range w.s.policy.Redact {
-		w.watch.rules = append(w.watch.rules, rule{name, newFields([]string{name})})
+		w.watch.rules = append(w.watch.rules, rule{name, newFields(&Scrubber{policy: Policy{Redact: []string{name}}})})
+	}
+	for _, name := range w.s.policy.IPFields {
+		w.watch.ipRules = append(w.watch.ipRules, rule{name, newFields(&Scrubber{policy: Policy{IPFields: []string{name}}})})
 	}
 	if w.red != nil {
 		w.red.r.watch = w.watch
@@ -245,6 +250,33 @@ func (x *watch) opened(r *redact, start int, quotes string) {
 func (x *watch) begin(at int64, quotes string, form Form) {
 	x.isOpen = true
 	x.open = Finding{From: at, Form: form, Became: []byte(quotes + Redacted + quotes)}
+}
+
+// ipField visits an address that became something else in a field named for it.
+func (x *watch) ipField(r *redact, start, end int, became []byte) {
+	x.begin(x.w.red.at+int64(start), "", FieldAddress)
+	x.open.Rule, x.open.Became = x.ipName(r), bytes.Clone(became)
+	x.closed(end)
+}
+
+// keptField visits one that stays as it is.
+func (x *watch) keptField(r *redact, start, end int, network bool) {
+	f := Finding{From: x.w.red.at + int64(start), To: x.w.red.at + int64(end), Form: FieldAddress, Fate: KeptSame, Rule: x.ipName(r)}
+	if network {
+		f.Fate = KeptNetwork
+	}
+	x.visit(f)
+}
+
+// ipName is the entry of IPFields that names the field. Behind the first element
+// of a list, another name may have been read since.
+func (x *watch) ipName(r *redact) string {
+	for _, one := range x.ipRules {
+		if one.fields != nil && one.fields.entry(&r.name) != nil {
+			x.ipRule = one.name
+		}
+	}
+	return x.ipRule
 }
 
 // closed ends the value that is open, if one is, at an index of the pass's text.

@@ -227,7 +227,8 @@ func (w *Writer) Flush() error {
 // Cut ends a text that was cut off in the middle of a line, no one knows
 // where: the open token at its end is masked if it could be an address or a
 // part of one. With fields to blank, so is a token that could be the beginning
-// of a value; a value that is open is blanked already.
+// of a value; a value that is open is blanked already. A value cut off in a field
+// named for addresses is masked.
 func (w *Writer) Cut() error {
 	if w.watch != nil {
 		defer w.watch.cut()()
@@ -259,7 +260,7 @@ func (w *Writer) Cut() error {
 
 // Resume says that what is written next continues a line whose head was cut
 // off elsewhere: the token at its beginning is masked if it could be the end of
-// an address. With fields to blank, all that is left of the line is: which
+// an address. With fields named, all that is left of the line is blanked: which
 // value it goes on with, and where that ends, is known to none. What was held
 // back before is to be ended with Flush or Cut first.
 func (w *Writer) Resume() {

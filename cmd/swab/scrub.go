@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"swab/config"
 	"swab/scrub"
 )
 
@@ -32,6 +33,8 @@ func scrubCommand(ctx context.Context, args []string, stdin io.Reader, stdout, s
 	v6 := fs.Int("ipv6-prefix", scrub.DefaultIPv6Prefix, "bits that truncate keeps of an IPv6 address")
 	nets := fs.StringArray("keep-net", nil, "a network (10.0.0.0/8) whose addresses stay; may be given again")
 	redact := fs.StringArray("redact", nil, "fields to blank: cookies, secrets, identifiers, or a name; may be given again")
+	ipFields := fs.StringArray("ip-field", nil, "a field whose value is an address as a number or a word: decimal, hex, octal, base64; may be given again")
+	versions := fs.String("versions", "keep", "the four numbers of NAME/1.2.3.4 are a version (keep), or an address like any other (scrub)")
 	tune := tuningFlags(fs)
 	if helped, err := parse(fs, args, scrubUsage, 0, maxSampled, stdout); helped || err != nil {
 		return err
@@ -39,7 +42,7 @@ func scrubCommand(ctx context.Context, args []string, stdin io.Reader, stdout, s
 	if err := tune.check(fs.Args()); err != nil {
 		return err
 	}
-	policy, err := scrubPolicy(fs, *mode, *text, *v4, *v6, *nets, *redact)
+	policy, err := scrubPolicy(fs, *mode, *text, *v4, *v6, *nets, *redact, *ipFields, *versions)
 	if err != nil {
 		return err
 	}
@@ -77,16 +80,24 @@ func scrubCommand(ctx context.Context, args []string, stdin io.Reader, stdout, s
 }
 
 // scrubPolicy puts the flags together and reports every fault at once.
-func scrubPolicy(fs *pflag.FlagSet, mode, text string, v4, v6 int, nets, redact []string) (scrub.Policy, error) {
-	p := scrub.Policy{MaskText: text, IPv4Prefix: v4, IPv6Prefix: v6, Redact: redact}
+func scrubPolicy(fs *pflag.FlagSet, mode, text string, v4, v6 int, nets, redact, ipFields []string, versions string) (scrub.Policy, error) {
+	p := scrub.Policy{MaskText: text, IPv4Prefix: v4, IPv6Prefix: v6, Redact: redact, IPFields: ipFields, ScrubVersions: versions == "scrub"}
 	var faults []string
 	fault := func(flag, value, problem string) {
 		faults = append(faults, fmt.Sprintf("--%s %s: %s", flag, value, problem))
 	}
 	for _, name := range redact {
-		if err := scrub.CheckRedact(name); err != nil {
+		if err := config.CheckRedact(name); err != nil {
 			fault("redact", name, err.Error())
 		}
+	}
+	for _, name := range ipFields {
+		if err := scrub.CheckIPField(name); err != nil {
+			fault("ip-field", name, err.Error())
+		}
+	}
+	if versions != "keep" && versions != "scrub" {
+		fault("versions", versions, "must be keep or scrub."+near(versions, []string{"keep", "scrub"}))
 	}
 	var err error
 	if p.Mode, err = scrub.ParseMode(mode); err != nil {

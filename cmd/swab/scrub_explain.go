@@ -184,7 +184,7 @@ func (x *watcher) row(f scrub.Finding) {
 	became := shown(string(f.Became))
 	if f.Fate != scrub.Changed {
 		became = "kept: " + whyKept(f.Fate)
-		if f.Rule != "" {
+		if f.Rule != "" && f.Form != scrub.FieldAddress {
 			became += " " + f.Rule
 		}
 	}

@@ -14,6 +14,8 @@ import (
 // what names the form of a finding, or the rule and the field.
 func what(f scrub.Finding) string {
 	switch {
+	case f.Form == scrub.FieldAddress:
+		return "ip-field: " + f.Rule
 	case f.Form != scrub.NamedField && f.Rule != "" && f.Form.Value():
 		return f.Rule + ": " + f.Form.String()
 	case f.Form != scrub.NamedField || f.Rule == "":
