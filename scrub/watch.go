@@ -207,7 +207,7 @@ func (s *Scrubber) keptBy(a netip.Addr, f *found) string {
 
 // settled is how far behind a place every decision must have been made before it
 // is known that no address begins in what looks like one there.
-const settled = ahead + 16
+const settled = ahead + back
 
 // alikes visits what looks like an address in the text up to stop, an index of
 // r.src, and does not reach over border, where an address begins or the text
