@@ -68,6 +68,9 @@ func (w *Writer) joiner() *joiner {
 		for k := range j.streams {
 			j.streams[k].text = w.s.newPasses(&segmentWriter{j, k})
 			j.streams[k].text.joins()
+			if w.watch != nil {
+				j.streams[k].text.Watch(w.watch.visit)
+			}
 		}
 		w.cri = j
 	}
@@ -163,6 +166,7 @@ func (j *joiner) begin(h criHead, found bool) (used int, err error) {
 	default:
 		last := len(j.queue) - 1
 		j.queue[last].text = append(j.queue[last].text, head...)
+		j.w.pos += int64(len(head))
 		err = j.others(len(head))
 	}
 	s.state = follows
@@ -199,7 +203,15 @@ func (j *joiner) take(p []byte) error {
 		s.size += len(p)
 		text = s.text
 	}
-	return text.pass(p)
+	return j.pass(text, p)
+}
+
+// pass gives one of the texts what comes next in the text of all.
+func (j *joiner) pass(text *Writer, p []byte) error {
+	text.pos = j.w.pos
+	err := text.passAt(p)
+	j.w.pos += int64(len(p))
+	return err
 }
 
 // others counts n bytes of the line that is read for the other streams.
@@ -233,7 +245,7 @@ func (j *joiner) giveUp(stream int) error {
 func (j *joiner) end() error {
 	j.inLine = false
 	if j.line.stream == plainLine {
-		if err := j.w.pass(j.newline); err != nil {
+		if err := j.pass(j.w, j.newline); err != nil {
 			return err
 		}
 		return j.finish(plainLine)
@@ -241,12 +253,13 @@ func (j *joiner) end() error {
 	s := &j.streams[j.line.stream]
 	if !j.line.partial {
 		s.state = apart
-		if err := s.text.pass(j.newline); err != nil {
+		if err := j.pass(s.text, j.newline); err != nil {
 			return err
 		}
 		return j.finish(j.line.stream)
 	}
 	s.gap = 0
+	j.w.pos++ // the newline waits in the queue
 	j.queue[len(j.queue)-1].ends = true
 	if err := s.text.seam(); err != nil {
 		return err

@@ -237,23 +237,32 @@ type lookup struct {
 
 // find gives what the table says of the name.
 func (f *fields) find(l *lookup) (fieldKind, bool) {
+	if e := f.entry(l); e != nil {
+		return e.kind, true
+	}
+	return 0, false
+}
+
+func (f *fields) entry(l *lookup) *fieldName {
 	for skip := 0; skip < 2 && skip < l.n; skip++ {
-		for _, e := range f.byLast[l.rev[skip]] {
+		list := f.byLast[l.rev[skip]]
+		for k := range list {
+			e := &list[k]
 			if e.all && skip > 0 {
 				continue
 			}
 			if l.hasSuffix(e, skip) {
-				return e.kind, true
+				return e
 			}
 		}
 		if !is(l.rev[skip], isDigit) {
 			break
 		}
 	}
-	return 0, false
+	return nil
 }
 
-func (l *lookup) hasSuffix(e fieldName, skip int) bool {
+func (l *lookup) hasSuffix(e *fieldName, skip int) bool {
 	n := len(e.name)
 	if skip+n > l.n {
 		return false

@@ -102,6 +102,9 @@ func (r *redact) replaceIP(t *ipToken, j int, v *ipValue, quotes string) int {
 	var room [64]byte
 	text, changed, masked := r.s.changeIP(room[:0], v)
 	if !changed {
+		if r.watch != nil {
+			r.watch.keptField(r, j, t.end, r.s.keepsIP(v))
+		}
 		return t.end
 	}
 	if v.four {
@@ -113,6 +116,7 @@ func (r *redact) replaceIP(t *ipToken, j int, v *ipValue, quotes string) int {
 		return r.maskIP(j, t.end, quotes)
 	}
 	r.flush(j)
+	at := len(r.dst)
 	for _, c := range text {
 		if t.escapes == 0 || !isIPSign(c) {
 			r.dst = append(r.dst, c)
@@ -126,15 +130,22 @@ func (r *redact) replaceIP(t *ipToken, j int, v *ipValue, quotes string) int {
 		r.dst = append(r.dst, digits[c>>4], digits[c&15])
 	}
 	r.skipTo(t.end)
+	if r.watch != nil {
+		r.watch.ipField(r, j, t.end, r.dst[at:])
+	}
 	return t.end
 }
 
 func (r *redact) maskIP(j, end int, quotes string) int {
 	r.flush(j)
+	at := len(r.dst)
 	r.dst = append(r.dst, quotes...)
 	r.dst = append(r.dst, r.s.policy.MaskText...)
 	r.dst = append(r.dst, quotes...)
 	r.skipTo(end)
+	if r.watch != nil {
+		r.watch.ipField(r, j, end, r.dst[at:])
+	}
 	return end
 }
 

@@ -44,6 +44,9 @@ type redact struct {
 	// encodedTo is how far a percent sign may reach into the last letters of a
 	// name.
 	encodedTo int
+
+	watch    *watch
+	deciding int // the place of the last decision, for whoever watches
 }
 
 // run decides about the separators in src[from:limit], and gives where the
@@ -58,6 +61,9 @@ func (r *redact) run(from, limit int) int {
 			if !over {
 				return p
 			}
+			if r.watch != nil {
+				r.watch.closed(p)
+			}
 			if r.v.skips {
 				r.line.pos = max(r.line.pos, p)
 			}
@@ -68,6 +74,7 @@ func (r *redact) run(from, limit int) int {
 		if p >= limit {
 			return p
 		}
+		r.deciding = p
 		p = max(p+1, r.decide(p))
 		if r.v.mode != noValue {
 			r.skipTo(p) // what lies before was written by begin
@@ -317,11 +324,17 @@ func (r *redact) begin(start int, quotes string) {
 	r.dst = append(r.dst, Redacted...)
 	r.dst = append(r.dst, quotes...)
 	r.count++
+	if r.watch != nil {
+		r.watch.opened(r, start, quotes)
+	}
 }
 
 // replace does the same where the end is known.
 func (r *redact) replace(start, end int) int {
 	r.begin(start, "")
 	r.skipTo(end)
+	if r.watch != nil {
+		r.watch.closed(end)
+	}
 	return end
 }

@@ -11,7 +11,8 @@ type redactStream struct {
 	// where decisions go on.
 	held    []byte
 	next    int
-	resumed bool // the line that comes next has no head
+	resumed bool  // the line that comes next has no head
+	at      int64 // where held begins in the stream, or what comes next
 }
 
 // redactStep is how much there must be to decide about before it is done: what
@@ -25,7 +26,7 @@ func (x *redactStream) reset() {
 
 // begins makes r ready for another text.
 func (r *redact) begins(f *fields, src []byte) {
-	*r = redact{f: f, s: r.s, src: src, dst: r.dst[:0], seams: r.seams}
+	*r = redact{f: f, s: r.s, src: src, dst: r.dst[:0], seams: r.seams, watch: r.watch}
 }
 
 // whole blanks the fields of a text that is complete. What it gives is src
@@ -48,6 +49,9 @@ func (w *Writer) redact(p []byte) error {
 		if p[0] != '\n' {
 			x.r.f, x.r.v = x.f, value{mode: lineValue}
 			w.counts.Redacted++
+			if w.watch != nil {
+				w.watch.begin(x.at, "", CutLine)
+			}
 			if _, err := w.text([]byte(Redacted)); err != nil {
 				return err
 			}
@@ -71,7 +75,11 @@ func (w *Writer) redact(p []byte) error {
 			k := wholeLines(whole, feed)
 			x.r.s = w.s
 			text := x.r.whole(x.f, whole[:k])
+			if w.watch != nil {
+				w.watch.closed(k)
+			}
 			w.countFields(&x.r)
+			x.at += int64(k)
 			x.r.begins(x.f, nil)
 			if _, err := w.text(text); err != nil {
 				return err
@@ -151,6 +159,7 @@ func (x *redactStream) slide() {
 	r.seams.slide(drop)
 	x.held = x.held[:copy(x.held, x.held[drop:])]
 	x.next -= drop
+	x.at += int64(drop)
 	r.copied -= drop
 	r.barrier = max(0, r.barrier-drop)
 	r.line.pos = max(0, r.line.pos-drop)
@@ -163,6 +172,10 @@ func (x *redactStream) slide() {
 func (w *Writer) drainRedact() error {
 	err := w.stepRedact(len(w.red.held))
 	resumed := w.red.resumed
+	if w.watch != nil {
+		w.watch.closed(len(w.red.held))
+	}
+	w.red.at += int64(len(w.red.held))
 	w.red.reset()
 	w.red.resumed = resumed && err == nil
 	return err

@@ -32,6 +32,7 @@ type scan struct {
 	counts  Counts
 	f       found // the last address, here so that it is not cleared each time
 	seams   *seams
+	watch   *watch
 }
 
 // run decides about the separators in src[from:limit]. What no decision
@@ -167,7 +168,11 @@ func (r *scan) decide(i int) int {
 						return i + 1
 					}
 				}
-				r.take4(&q)
+				if r.watch != nil {
+					r.watch.take4(r, &q)
+				} else {
+					r.take4(&q)
+				}
 				return q.end
 			}
 		case ':':
@@ -212,7 +217,11 @@ func (r *scan) decideSlow(i int) int {
 	if !ok {
 		return next
 	}
-	r.take()
+	if r.watch != nil {
+		r.watch.take(r)
+	} else {
+		r.take()
+	}
 	return r.f.end
 }
 

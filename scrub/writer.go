@@ -36,6 +36,11 @@ type Writer struct {
 	cri     *joiner // of messages in pieces; nil before there is one
 	open    Streams
 	seams   *seams // nil for a text that is not joined of pieces
+	at      int64  // where held begins in the text that addresses are looked for in
+	watch   *watch
+	shadow  *Writer // with the mode Keep, what looks for a watch
+
+	pos, passed int64 // bytes of the text that were taken, and that went to the passes
 }
 
 // NewWriter makes a Writer that writes to w by the policy p.
@@ -65,16 +70,17 @@ func (s *Scrubber) newPasses(w io.Writer) *Writer {
 // that of the underlying writer.
 func (w *Writer) Write(p []byte) (int, error) {
 	n := len(p)
-	if w.s.passesAll() {
+	if w.watch == nil && w.s.passesAll() {
 		return w.w.Write(p)
 	}
 	for len(p) > 0 {
 		if !w.cri.busy() {
 			k := apartFrom(p, w.inLine)
 			if k > 0 {
-				if err := w.pass(p[:k]); err != nil {
+				if err := w.passAt(p[:k]); err != nil {
 					return 0, err
 				}
+				w.pos += int64(k)
 				w.inLine = p[k-1] != '\n'
 			}
 			if p = p[k:]; len(p) == 0 {
@@ -90,8 +96,17 @@ func (w *Writer) Write(p []byte) (int, error) {
 	return n, nil
 }
 
+// passAt gives the passes what comes next in the text.
+func (w *Writer) passAt(p []byte) error {
+	if w.watch != nil {
+		w.watch.goesOn(w.passed, w.pos)
+	}
+	return w.pass(p)
+}
+
 // pass gives a piece of the text to the passes.
 func (w *Writer) pass(p []byte) error {
+	w.passed += int64(len(p))
 	if w.red != nil {
 		return w.redact(p)
 	}
@@ -102,6 +117,10 @@ func (w *Writer) pass(p []byte) error {
 // text takes a piece in which no field is to be blanked any more.
 func (w *Writer) text(p []byte) (int, error) {
 	if w.s.policy.Mode == Keep {
+		if w.shadow != nil {
+			_, _ = w.shadow.text(p) // discards it
+		}
+		w.at += int64(len(p))
 		return w.w.Write(p)
 	}
 	n := len(p)
@@ -148,9 +167,13 @@ func wholeLines(p []byte, most int) int {
 
 // lines scrubs and writes text that is complete.
 func (w *Writer) lines(p []byte) error {
-	r := scan{s: w.s, src: p, dst: w.out[:0]}
+	r := scan{s: w.s, src: p, dst: w.out[:0], watch: w.watch}
 	r.run(0, len(p))
 	r.flush(len(p))
+	if w.watch != nil {
+		w.watch.alikes(&r, len(p), len(p))
+	}
+	w.at += int64(len(p))
 	return w.send(&r)
 }
 
@@ -191,7 +214,7 @@ func (w *Writer) step(limit, safe int) error {
 	if limit <= w.next {
 		return nil
 	}
-	r := scan{s: w.s, src: w.held, dst: w.out[:0], copied: w.done, barrier: w.barrier, seams: w.seams}
+	r := scan{s: w.s, src: w.held, dst: w.out[:0], copied: w.done, barrier: w.barrier, seams: w.seams, watch: w.watch}
 	if w.resumed {
 		w.resumed = false
 		if e := resumeEdge(w.held); e > 0 {
@@ -203,6 +226,9 @@ func (w *Writer) step(limit, safe int) error {
 		}
 	}
 	w.next = r.run(w.next, limit)
+	if w.watch != nil {
+		w.watch.alikes(&r, min(w.next, limit)-settled, len(w.held))
+	}
 	w.barrier = r.barrier
 	r.flush(safe)
 	w.done = r.copied
@@ -214,12 +240,16 @@ func (w *Writer) step(limit, safe int) error {
 // slide drops what went out and is no longer context.
 func (w *Writer) slide() {
 	drop := min(w.done, w.next-back)
+	if w.watch != nil {
+		drop = min(drop, int(w.watch.pos-w.at)-back)
+	}
 	if drop <= 0 {
 		return
 	}
 	w.seams.slide(drop)
 	w.held = w.held[:copy(w.held, w.held[drop:])]
 	w.done -= drop
+	w.at += int64(drop)
 	w.next -= drop
 	w.barrier = max(0, w.barrier-drop)
 }
@@ -234,6 +264,13 @@ func (w *Writer) drain() error {
 		}
 		err = w.seams.split(w.held[w.done:], w.put, w.seamOut)
 	}
+	if w.watch != nil {
+		w.watch.alikes(&scan{s: w.s, src: w.held}, len(w.held), len(w.held))
+	}
+	if w.shadow != nil {
+		_ = w.shadow.Flush() // discards it
+	}
+	w.at += int64(len(w.held))
 	w.held, w.done, w.next, w.barrier = w.held[:0], 0, 0, 0
 	w.resumed = false
 	return err
@@ -268,6 +305,9 @@ func (w *Writer) flushPasses() error {
 // of a value; a value that is open is blanked already. In a field named for
 // addresses, what is cut off is masked.
 func (w *Writer) Cut() error {
+	if w.watch != nil {
+		defer w.watch.cut()()
+	}
 	w.inLine = false
 	w.open = 0
 	if w.cri.busy() {
@@ -359,8 +399,13 @@ func (w *Writer) Reset(out io.Writer) {
 	w.w, w.counts, w.resumed, w.inLine, w.open = out, Counts{}, false, false, 0
 	if w.red != nil {
 		w.red.reset()
+		w.red.at = 0
 	}
-	w.held, w.done, w.next, w.barrier = w.held[:0], 0, 0, 0
+	w.held, w.done, w.next, w.barrier, w.at = w.held[:0], 0, 0, 0, 0
+	w.pos, w.passed = 0, 0
+	if w.watch != nil {
+		w.Watch(w.watch.visit)
+	}
 	if w.cri != nil {
 		w.cri.reset(out)
 	}

@@ -16,6 +16,8 @@ import (
 
 const scrubUsage = `swab scrub [flags] < LOG > CLEAN
   copies standard input to standard output and takes the IP addresses out
+swab scrub [flags] --sample FILE...
+  prints a table of what would be found where, and of what seems to be missed
 `
 
 // scrubBuffer is how much of the input is read at once, bytes. What is there is
@@ -23,7 +25,7 @@ const scrubUsage = `swab scrub [flags] < LOG > CLEAN
 const scrubBuffer = 1 << 20
 
 // scrubCommand is `swab scrub`, a filter.
-func scrubCommand(ctx context.Context, args []string, stdin io.Reader, stdout, _ io.Writer) error {
+func scrubCommand(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	fs := flagSet("swab scrub")
 	mode := fs.String("scrub", scrub.Truncate.String(), "what an address becomes: truncate, mask, keep, pseudonym=deterministic or\npseudonym=prefix (under a random key that ends with the process)")
 	text := fs.String("mask-text", scrub.DefaultMaskText, "what mask writes in its place")
@@ -33,22 +35,33 @@ func scrubCommand(ctx context.Context, args []string, stdin io.Reader, stdout, _
 	redact := fs.StringArray("redact", nil, "fields to blank: cookies, secrets, identifiers, or a name; may be given again")
 	ipFields := fs.StringArray("ip-field", nil, "a field whose value is an address as a number or a word: decimal, hex, octal, base64; may be given again")
 	versions := fs.String("versions", "keep", "the four numbers of NAME/1.2.3.4 are a version (keep), or an address like any other (scrub)")
-	if helped, err := parse(fs, args, scrubUsage, 0, 0, stdout); helped || err != nil {
+	tune := tuningFlags(fs)
+	if helped, err := parse(fs, args, scrubUsage, 0, maxSampled, stdout); helped || err != nil {
+		return err
+	}
+	if err := tune.check(fs.Args()); err != nil {
 		return err
 	}
 	policy, err := scrubPolicy(fs, *mode, *text, *v4, *v6, *nets, *redact, *ipFields, *versions)
 	if err != nil {
 		return err
 	}
+	if *tune.sample {
+		return sampleFiles(ctx, policy, fs.Args(), stdin, stdout)
+	}
 	w, err := scrub.NewWriter(stdout, policy)
 	if err != nil {
 		return usageError("swab scrub: " + err.Error())
 	}
+	watch := tune.watch(w, stderr)
 	buffer := make([]byte, scrubBuffer)
 	for ctx.Err() == nil {
 		n, rerr := stdin.Read(buffer)
 		if _, err := w.Write(buffer[:n]); err != nil {
 			return fmt.Errorf("standard output: %w", err)
+		}
+		if err := watch.wrote(buffer[:n]); err != nil {
+			return err
 		}
 		if rerr == nil {
 			continue
@@ -61,7 +74,7 @@ func scrubCommand(ctx context.Context, args []string, stdin io.Reader, stdout, _
 		if err := w.Flush(); err != nil {
 			rerr = errors.Join(rerr, fmt.Errorf("standard output: %w", err))
 		}
-		return rerr
+		return errors.Join(rerr, watch.end())
 	}
 	return ctx.Err()
 }

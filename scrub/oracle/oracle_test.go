@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -117,6 +118,27 @@ func TestNoAddressOfAnyTripleSurvivesAPseudonym(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// A long line costs no more a byte than a short one.
+func BenchmarkFind(b *testing.B) {
+	for _, lines := range []int{1, 100} {
+		text := []byte(strings.Repeat(strings.Repeat("GET /a?b=1 203.0.113.7 ", 2000/lines)+"\n", lines))
+		b.Run(strconv.Itoa(lines)+" lines", func(b *testing.B) {
+			b.SetBytes(int64(len(text)))
+			for b.Loop() {
+				oracle.Find(text)
+			}
+		})
+	}
+}
+
+func TestAddressFarIntoALineIsFound(t *testing.T) {
+	text := []byte(strings.Repeat("word ", 4000) + "203.0.113.7.443 > 2001:db8::1.80: x")
+	got := oracle.Find(text)
+	if len(got) != 2 || string(text[got[0].Start:got[0].End]) != "203.0.113.7" || string(text[got[1].Start:got[1].End]) != "2001:db8::1" {
+		t.Errorf("found %v", got)
 	}
 }
 
