@@ -5,12 +5,20 @@ import (
 	"math/bits"
 )
 
-// A decision about a separator looks at the text from back bytes before it to
+// A decision about a separator looks at the text from look bytes before it to
 // ahead bytes after it, and no further: a percent-encoded address behind nine
 // more groups, or a reverse name, fits. The Writer holds back so much.
 const (
-	back  = 128
+	look  = 128
+	back  = look + mixed
 	ahead = 384
+)
+
+// What shows itself at a place may have begun so many bytes before: three
+// separators with groups between them, or plain separators before an escape.
+const (
+	chain = 16
+	mixed = 48
 )
 
 // Bytes of a 64-bit word, all the same.
@@ -30,69 +38,51 @@ type scan struct {
 	copied  int
 	barrier int
 	counts  Counts
+	next    int   // what stands before is decided
 	f       found // the last address, here so that it is not cleared each time
 }
 
-// run decides about the separators in src[from:limit]. What no decision
+// run decides about what shows itself in src[from:limit]. What no decision
 // touched is not yet copied to dst. It gives where the next run goes on.
-//
-// It goes through the text eight bytes at a time and picks the bytes that may
-// be the first separator of an address: a dot, dash or underscore after a
-// digit, a colon, the first byte of an escape, a brace before a digit. Text
-// without a digit or a colon holds none of them and is passed over in larger
-// steps. In the sums below, the high bit of y + (0x80-c) says that a byte below
-// 0x80 is at least c.
 func (r *scan) run(from, limit int) int {
 	src := r.src
-	p := from
-	carry := digitBefore(src, p)
-	for p < limit {
-		var x uint64
-		if p+8 <= len(src) {
-			x = binary.LittleEndian.Uint64(src[p:])
-		} else {
-			x = lastWord(src, p)
-		}
-		y := x & low
-		from0 := y + (0x80-'0')*ones
-		colons := y + (0x80-':')*ones
-		digits := from0 &^ colons
-		if from0&^(y+(0x80-';')*ones)&high == 0 {
-			next := skip(src, p)
-			if next > p {
-				p = next
-				carry = 0
-				continue
-			}
-		}
-		after := digits<<8 | carry
-		m := (y+(0x80-'-')*ones)&^(y+(0x80-'/')*ones)&after | colons&^(y+(0x80-';')*ones)
-		odd := (y+(0x80-'%')*ones)&^(y+(0x80-'\'')*ones) | ((y | 0x20*ones) + (0x80-'{')*ones)
-		if odd&high&^x != 0 {
-			m |= oddCandidates(y, digits, after)
-		}
-		m &= high &^ x
-		if m == 0 {
-			p += 8
-			carry = digits >> 56 & 0x80
-			continue
-		}
-		for m != 0 {
-			i := p + bits.TrailingZeros64(m)>>3
-			if i >= limit {
-				return i
-			}
-			n := r.decide(i)
-			if n >= p+8 {
-				p = n - 8
+	r.next = r.barrier
+	var last [blockSize]byte
+	p := max(0, from-chain)
+	v := sieve{quiet: p == 0}
+	for ; p < limit; p += blockSize {
+		if v.quiet {
+			v = sieve{}
+			if p = skip(src, p); p >= limit {
 				break
 			}
-			m &= ^uint64(0) << (8 * (n - p) & 63)
 		}
-		p += 8
-		carry = digitBefore(src, p)
+		block := &last
+		if p+blockSize <= len(src) {
+			block = (*[blockSize]byte)(src[p:])
+		} else {
+			clear(last[copy(last[:], src[p:]):])
+		}
+		s := v.sift(block)
+		stops := s.third | s.double | s.odd
+		if p < from {
+			stops &= ^uint64(0) << (from - p)
+		}
+		for ; stops != 0; stops &= stops - 1 {
+			k := bits.TrailingZeros64(stops)
+			t := p + k
+			if t >= limit {
+				break
+			}
+			if s.odd>>k&1 != 0 {
+				r.odd(t)
+				continue
+			}
+			seps := s.seps<<(blockSize-k) | s.before>>k
+			r.chain(t, seps, s.third>>k&1 != 0, s.double>>k&1 != 0)
+		}
 	}
-	return p
+	return max(limit, r.barrier)
 }
 
 // skip passes over text without a digit or a colon. What may be the beginning
@@ -131,22 +121,72 @@ func lastWord(src []byte, p int) uint64 {
 	return binary.LittleEndian.Uint64(b[:])
 }
 
-// digitBefore is the high bit of a word's first byte, if a digit stands before
-// the word at p.
-func digitBefore(src []byte, p int) uint64 {
-	if p > 0 && p <= len(src) && src[p-1]-'0' < 10 {
-		return 0x80
+// chain decides about the separators that end at t: the third of three, or the
+// second of a double one. The highest bit of seps is the byte before t, and so
+// on backwards.
+func (r *scan) chain(t int, seps uint64, third, double bool) {
+	src := r.src
+	c := src[t]
+	if third {
+		gap := bits.LeadingZeros64(seps)
+		j := t - 1 - gap
+		i := j - 1 - bits.LeadingZeros64(seps<<(gap+1))
+		switch {
+		case src[j] != c:
+		case src[i] == c && (c == ':' || i > 0 && is(src[i-1], isDigit)):
+			r.visit(i)
+		case c == '.' && is(src[j-1], isDigit):
+			r.visit(j) // a reverse name whose first digit is a letter
+		}
 	}
-	return 0
+	if double && src[t-1] == c && (c == ':' || c == '-' && t > 1 && is(src[t-2], isDigit)) {
+		r.visit(t - 1)
+	}
 }
 
-// oddCandidates picks the rarer characters of y: the first byte of an escape,
-// an underscore after a digit, a brace before one.
-func oddCandidates(y, digits, after uint64) uint64 {
-	escape := (y+(0x80-'%')*ones)&^(y+(0x80-'\'')*ones) | (y+(0x80-'\\')*ones)&^(y+(0x80-']')*ones)
-	under := (y + (0x80-'_')*ones) &^ (y + (0x80-'`')*ones)
-	brace := (y + (0x80-'{')*ones) &^ (y + (0x80-'|')*ones)
-	return escape | under&after | brace&(digits>>8|0x80<<56)
+// odd decides about the byte at i, which may begin an escape or a tuple.
+func (r *scan) odd(i int) {
+	n := byte('\n')
+	if i+1 < len(r.src) {
+		n = r.src[i+1]
+	}
+	switch r.src[i] {
+	case '{':
+		if is(n, isDigit) {
+			r.visit(i)
+		}
+		return
+	case '%':
+		if n != '2' && n != '3' {
+			return
+		}
+	case '&':
+		if n != '#' && lower(n) != 'a' {
+			return
+		}
+	case '\\':
+		if n != '.' && n != ':' && n != '\\' && lower(n) != 'u' && n != 'x' {
+			return
+		}
+	}
+	// Separators that stand plain before the first escaped one.
+	b := i
+	for b > 0 && i-b < mixed && (is(r.src[b-1], isHex) || r.src[b-1] == '.' || r.src[b-1] == ':') {
+		b--
+	}
+	for k := b; k < i; k++ {
+		if c := r.src[k]; c == ':' || c == '.' && k > 0 && is(r.src[k-1], isDigit) {
+			r.visit(k)
+		}
+	}
+	r.visit(i)
+}
+
+// visit decides about the separator at i, unless that is done already.
+func (r *scan) visit(i int) {
+	if i >= r.next {
+		r.next = r.decide(i)
+	}
 }
 
 // decide looks at the separator at i. If an address is found around it, the
@@ -161,7 +201,7 @@ func (r *scan) decide(i int) int {
 				return i + 1
 			case taken:
 				if is(r.src[q.start-2], isVersion) {
-					v := view{src: r.src, lo: max(r.barrier, i-back), hi: len(r.src)}
+					v := view{src: r.src, lo: max(r.barrier, i-look), hi: len(r.src)}
 					if v.versionWordApart(q.start - 1) {
 						return i + 1
 					}
@@ -184,7 +224,7 @@ func (r *scan) decide(i int) int {
 
 // decideSlow does the same for every form, and near the end of the text.
 func (r *scan) decideSlow(i int) int {
-	v := view{r.src, max(r.barrier, i-back), min(len(r.src), i+ahead), !r.s.policy.ScrubVersions}
+	v := view{r.src, max(r.barrier, i-look), min(len(r.src), i+ahead), !r.s.policy.ScrubVersions}
 	ok := false
 	next := i + 1
 	switch c := r.src[i]; c {

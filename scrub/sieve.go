@@ -1,0 +1,91 @@
+package scrub
+
+import "math/bits"
+
+// blockSize is how many bytes the sieve takes at once, a bit of a word each.
+const blockSize = 64
+
+// A sieve picks the few places of a text at which an address may have shown
+// itself, and lets all others pass without a branch.
+//
+// In whatever form, an address that is written without escapes has three
+// separators with nothing but hexadecimal digits between them (203.0.113.7,
+// 203-0-113-7, eight groups), or two side by side (2001:db8::1, 2001-db8--1).
+// So the sieve stops at the third of three, and at the second of two; besides,
+// at each byte that may begin an escape or a tuple.
+type sieve struct {
+	seps  uint64 // of the block before
+	first uint64 // 1 if that ended in digits behind a separator
+	third uint64 // 1 if it ended in digits behind the second of two separators
+	quiet bool   // its last quarter had neither digit nor colon
+}
+
+// sifted is what there is in a block, a bit a byte, the first byte lowest.
+type sifted struct {
+	third, double uint64 // a third separator; a second without a digit between
+	odd           uint64 // a byte that may begin an escape or a tuple
+	seps, before  uint64 // separators, here and in the block before
+}
+
+// The classes of a byte, for the sieve. Each has a quarter of a word, so that
+// sixteen bytes side by side fit into one.
+const (
+	sieveSep = 1 << (16 * iota) // . : - _
+	sieveHex                    // 0-9 a-f A-F
+	sieveOdd                    // % \ & {
+	sieveNum                    // 0-9 :
+	quarter  = 0xffff
+)
+
+// sieveClass holds these classes. It is never written after the program has
+// started.
+var sieveClass = sieveClasses()
+
+func sieveClasses() (t [256]uint64) {
+	for c := range t {
+		if is(byte(c), isHex) {
+			t[c] |= sieveHex
+		}
+		if is(byte(c), isDigit) {
+			t[c] |= sieveNum
+		}
+		if is(byte(c), isEscape) {
+			t[c] |= sieveOdd
+		}
+	}
+	for _, c := range []byte(".:-_") {
+		t[c] |= sieveSep
+	}
+	t[':'] |= sieveNum
+	t['{'] |= sieveOdd
+	return t
+}
+
+// sift looks at the next block.
+func (v *sieve) sift(b *[blockSize]byte) (s sifted) {
+	var q0, q1, q2, q3 uint64
+	for k := 15; k >= 0; k-- {
+		q0 = q0<<1 | sieveClass[b[k]]
+		q1 = q1<<1 | sieveClass[b[k+16]]
+		q2 = q2<<1 | sieveClass[b[k+32]]
+		q3 = q3<<1 | sieveClass[b[k+48]]
+	}
+	seps := q0&quarter | q1&quarter<<16 | q2&quarter<<32 | q3<<48
+	hex := q0>>16&quarter | q1>>16&quarter<<16 | q2>>16&quarter<<32 | q3>>16<<48
+	s.seps, s.before = seps, v.seps
+	v.quiet = q3>>48 == 0
+	if odd := (q0 | q1 | q2 | q3) >> 32 & quarter; odd != 0 {
+		s.odd = q0>>32&quarter | q1>>32&quarter<<16 | q2>>32&quarter<<32 | q3>>32<<48
+	}
+	// A one behind each separator, added to the digits, runs through those that
+	// follow it and comes out behind them.
+	behind := seps<<1 | v.seps>>63
+	ends, carry := bits.Add64(hex, behind, v.first)
+	second := ends & seps
+	ends, carry3 := bits.Add64(hex, second<<1, v.third)
+	s.third = ends & seps
+	s.double = behind & seps
+	v.seps, v.first = seps, carry
+	v.third = carry3 | second>>63
+	return s
+}
