@@ -88,7 +88,7 @@ func (r *scan) run(from, limit int) int {
 // skip passes over text without a digit or a colon. What may be the beginning
 // of an escape stays in front of its digit.
 func skip(src []byte, p int) int {
-	const escape = 6
+	const escape = 7
 	q := p
 	for ; q+16 <= len(src); q += 16 {
 		b := src[q : q+16 : q+16]
@@ -127,10 +127,10 @@ func lastWord(src []byte, p int) uint64 {
 func (r *scan) chain(t int, seps uint64, third, double bool) {
 	src := r.src
 	c := src[t]
-	if third {
-		gap := bits.LeadingZeros64(seps)
-		j := t - 1 - gap
-		i := j - 1 - bits.LeadingZeros64(seps<<(gap+1))
+	near := bits.LeadingZeros64(seps)
+	far := near + 1 + bits.LeadingZeros64(seps<<(near+1))
+	if third && far < chain {
+		i, j := t-1-far, t-1-near
 		switch {
 		case src[j] != c:
 		case src[i] == c && (c == ':' || i > 0 && is(src[i-1], isDigit)):
