@@ -63,8 +63,9 @@ func (r *scan) run(from, limit int) int {
 		} else {
 			clear(last[copy(last[:], src[p:]):])
 		}
-		s := v.sift(block)
-		stops := s.third | s.double | s.odd
+		before := v.seps
+		third, double, odd, seps := v.sift(block)
+		stops := third | double | odd
 		if p < from {
 			stops &= ^uint64(0) << (from - p)
 		}
@@ -74,34 +75,40 @@ func (r *scan) run(from, limit int) int {
 			if t >= limit {
 				break
 			}
-			if s.odd>>k&1 != 0 {
+			if odd>>k&1 != 0 {
 				r.odd(t)
 				continue
 			}
-			seps := s.seps<<(blockSize-k) | s.before>>k
-			r.chain(t, seps, s.third>>k&1 != 0, s.double>>k&1 != 0)
+			// The separators before t, the nearest highest.
+			w := seps<<(blockSize-k) | before>>k
+			near := bits.LeadingZeros64(w)
+			far := near + 1 + bits.LeadingZeros64(w<<(near+1))
+			if third>>k&1 != 0 && far < chain {
+				r.third(t-1-far, t-1-near, t)
+			}
+			if double>>k&1 != 0 {
+				r.double(t)
+			}
 		}
 	}
 	return max(limit, r.barrier)
 }
 
-// skip passes over text without a digit or a colon. What may be the beginning
-// of an escape stays in front of its digit.
+// skip passes over text in which no address can be: sixteen bytes without a
+// digit or colon in them or in the sixteen before, or without anything that
+// separates. What may be the beginning of an escape stays in front of its digit.
 func skip(src []byte, p int) int {
 	const escape = 7
 	q := p
+	near := uint64(high) // what stands before p is not known
 	for ; q+16 <= len(src); q += 16 {
 		b := src[q : q+16 : q+16]
-		lo, hi := numeric(binary.LittleEndian.Uint64(b)), numeric(binary.LittleEndian.Uint64(b[8:]))
-		if (lo|hi)&high == 0 {
-			continue
+		lo, hi := binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:])
+		here := (numeric(lo) | numeric(hi)) & high
+		if here|near != 0 && (separating(lo)|separating(hi))&high != 0 {
+			break
 		}
-		if lo &= high; lo != 0 {
-			q += bits.TrailingZeros64(lo) >> 3
-		} else {
-			q += 8 + bits.TrailingZeros64(hi&high)>>3
-		}
-		break
+		near = here
 	}
 	return max(p, q-escape)
 }
@@ -109,7 +116,16 @@ func skip(src []byte, p int) int {
 // numeric has the high bit of every byte of x that may be a digit or a colon.
 func numeric(x uint64) uint64 {
 	y := x & low
-	return (y + (0x80-'0')*ones) &^ (y + (0x80-';')*ones)
+	return (y + (0x80-'0')*ones) ^ (y + (0x80-';')*ones)
+}
+
+// separating has the high bit of every byte of x that may be a separator or
+// begin an escape or a tuple, and of a few others: % & - . : and from [ to _
+// and from { on.
+func separating(x uint64) uint64 {
+	y := x & low
+	return (y + (0x80-'%')*ones) ^ (y + (0x80-'\'')*ones) | (y + (0x80-'-')*ones) ^ (y + (0x80-'/')*ones) |
+		(y + (0x80-':')*ones) ^ (y + (0x80-';')*ones) | ((y | 0x20*ones) + (0x80-'{')*ones)
 }
 
 // lastWord reads what is left of the text at p, less than a word, and zeros.
@@ -121,25 +137,30 @@ func lastWord(src []byte, p int) uint64 {
 	return binary.LittleEndian.Uint64(b[:])
 }
 
-// chain decides about the separators that end at t: the third of three, or the
-// second of a double one. The highest bit of seps is the byte before t, and so
-// on backwards.
-func (r *scan) chain(t int, seps uint64, third, double bool) {
+// third decides about the separators at i, j and t, with hexadecimal digits
+// between them or nothing.
+func (r *scan) third(i, j, t int) {
 	src := r.src
 	c := src[t]
-	near := bits.LeadingZeros64(seps)
-	far := near + 1 + bits.LeadingZeros64(seps<<(near+1))
-	if third && far < chain {
-		i, j := t-1-far, t-1-near
-		switch {
-		case src[j] != c:
-		case src[i] == c && (c == ':' || i > 0 && is(src[i-1], isDigit)):
-			r.visit(i)
-		case c == '.' && is(src[j-1], isDigit):
+	switch {
+	case src[j] != c || i < r.next && j < r.next:
+	case src[i] != c || c != ':' && !(i > 0 && is(src[i-1], isDigit)):
+		if c == '.' && is(src[j-1], isDigit) {
 			r.visit(j) // a reverse name whose first digit is a letter
 		}
+	case c == '.' && i >= r.next && t+quickAhead <= len(src):
+		r.next = r.dots(i, j, t)
+	default:
+		r.visit(i)
 	}
-	if double && src[t-1] == c && (c == ':' || c == '-' && t > 1 && is(src[t-2], isDigit)) {
+}
+
+// double decides about the two separators at t-1 and t.
+func (r *scan) double(t int) {
+	src := r.src
+	switch c := src[t]; {
+	case src[t-1] != c:
+	case c == ':', c == '-' && t > 1 && is(src[t-2], isDigit):
 		r.visit(t - 1)
 	}
 }
@@ -189,26 +210,31 @@ func (r *scan) visit(i int) {
 	}
 }
 
+// dots decides about the dots at i, j and t, of which the first follows a
+// digit, as decide does about others.
+func (r *scan) dots(i, j, t int) (next int) {
+	var q fourOctets
+	switch plain4(r.src, r.barrier, i, j, t, &q) {
+	case none:
+		return i + 1
+	case taken:
+		if is(r.src[q.start-2], isVersion) {
+			v := view{src: r.src, lo: max(r.barrier, i-look), hi: len(r.src)}
+			if v.versionWordApart(q.start - 1) {
+				return i + 1
+			}
+		}
+		r.take4(&q)
+		return q.end
+	}
+	return r.decideSlow(i)
+}
+
 // decide looks at the separator at i. If an address is found around it, the
 // text up to it and what becomes of it are copied. It gives where to go on.
 func (r *scan) decide(i int) int {
 	if i+quickAhead <= len(r.src) {
-		switch c := r.src[i]; c {
-		case '.':
-			var q fourOctets
-			switch plain4(r.src, r.barrier, i, &q) {
-			case none:
-				return i + 1
-			case taken:
-				if is(r.src[q.start-2], isVersion) {
-					v := view{src: r.src, lo: max(r.barrier, i-look), hi: len(r.src)}
-					if v.versionWordApart(q.start - 1) {
-						return i + 1
-					}
-				}
-				r.take4(&q)
-				return q.end
-			}
+		switch r.src[i] {
 		case ':':
 			if next, no := noColons(r.src, i); no {
 				return next

@@ -20,13 +20,6 @@ type sieve struct {
 	quiet bool   // its last quarter had neither digit nor colon
 }
 
-// sifted is what there is in a block, a bit a byte, the first byte lowest.
-type sifted struct {
-	third, double uint64 // a third separator; a second without a digit between
-	odd           uint64 // a byte that may begin an escape or a tuple
-	seps, before  uint64 // separators, here and in the block before
-}
-
 // The classes of a byte, for the sieve. Each has a quarter of a word, so that
 // sixteen bytes side by side fit into one.
 const (
@@ -61,8 +54,11 @@ func sieveClasses() (t [256]uint64) {
 	return t
 }
 
-// sift looks at the next block.
-func (v *sieve) sift(b *[blockSize]byte) (s sifted) {
+// sift looks at the next block. It gives, a bit a byte and the first byte
+// lowest, the separators that are the third of three, those that stand right
+// behind another, the bytes that may begin an escape or a tuple, and all
+// separators.
+func (v *sieve) sift(b *[blockSize]byte) (third, double, odd, seps uint64) {
 	var q0, q1, q2, q3 uint64
 	for k := 15; k >= 0; k-- {
 		q0 = q0<<1 | sieveClass[b[k]]
@@ -70,22 +66,18 @@ func (v *sieve) sift(b *[blockSize]byte) (s sifted) {
 		q2 = q2<<1 | sieveClass[b[k+32]]
 		q3 = q3<<1 | sieveClass[b[k+48]]
 	}
-	seps := q0&quarter | q1&quarter<<16 | q2&quarter<<32 | q3<<48
+	seps = q0&quarter | q1&quarter<<16 | q2&quarter<<32 | q3<<48
 	hex := q0>>16&quarter | q1>>16&quarter<<16 | q2>>16&quarter<<32 | q3>>16<<48
-	s.seps, s.before = seps, v.seps
+	odd = q0>>32&quarter | q1>>32&quarter<<16 | q2>>32&quarter<<32 | q3>>32<<48
 	v.quiet = q3>>48 == 0
-	if odd := (q0 | q1 | q2 | q3) >> 32 & quarter; odd != 0 {
-		s.odd = q0>>32&quarter | q1>>32&quarter<<16 | q2>>32&quarter<<32 | q3>>32<<48
-	}
 	// A one behind each separator, added to the digits, runs through those that
 	// follow it and comes out behind them.
 	behind := seps<<1 | v.seps>>63
 	ends, carry := bits.Add64(hex, behind, v.first)
 	second := ends & seps
-	ends, carry3 := bits.Add64(hex, second<<1, v.third)
-	s.third = ends & seps
-	s.double = behind & seps
-	v.seps, v.first = seps, carry
-	v.third = carry3 | second>>63
-	return s
+	v.first = carry
+	ends, carry = bits.Add64(hex, second<<1, v.third)
+	v.third = carry | second>>63
+	v.seps = seps
+	return ends & seps, behind & seps, odd, seps
 }
