@@ -96,7 +96,8 @@ func (r *scan) run(from, limit int) int {
 
 // skip passes over text in which no address can be: sixteen bytes without a
 // digit or colon in them or in the sixteen before, or without anything that
-// separates. What may be the beginning of an escape stays in front of its digit.
+// separates in them or right before. What may be the beginning of an escape
+// stays in front of its digit.
 func skip(src []byte, p int) int {
 	const escape = 7
 	q := p
@@ -105,8 +106,13 @@ func skip(src []byte, p int) int {
 		b := src[q : q+16 : q+16]
 		lo, hi := binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:])
 		here := (numeric(lo) | numeric(hi)) & high
-		if here|near != 0 && (separating(lo)|separating(hi))&high != 0 {
-			break
+		if here|near != 0 {
+			if (separating(lo)|separating(hi))&high != 0 {
+				break
+			}
+			if q > p && separating(binary.LittleEndian.Uint64(src[q-8:]))&high != 0 {
+				break
+			}
 		}
 		near = here
 	}
