@@ -138,8 +138,7 @@ func (r *redact) find(k int, c byte, p int) int {
 }
 
 // separator gives the first = or : in src[p:stop] that may follow a name, or
-// stop. It goes through the text as [scan.run] does; ; and < lie between the
-// two and are passed over one by one.
+// stop; ; and < lie between the two and are passed over one by one.
 func (r *redact) separator(p, stop int) int {
 	const step = 32
 	src := r.src

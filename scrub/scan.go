@@ -1,31 +1,19 @@
 package scrub
 
-import (
-	"encoding/binary"
-	"math/bits"
-)
+import "math/bits"
 
 // A decision about a separator looks at the text from look bytes before it to
 // ahead bytes after it, and no further: a percent-encoded address behind nine
-// more groups, or a reverse name, fits. The Writer holds back so much.
+// more groups, or a reverse name, fits. It is taken where the sieve stops, which
+// is behind that separator: the third of three (with at most four digits between
+// two of them) less than chain bytes, an escape at most mixed. The Writer holds
+// back so much.
 const (
 	look  = 128
-	back  = look + mixed
 	ahead = 384
-)
-
-// What shows itself at a place may have begun so many bytes before: three
-// separators with groups between them, or plain separators before an escape.
-const (
 	chain = 16
 	mixed = 48
-)
-
-// Bytes of a 64-bit word, all the same.
-const (
-	ones = 0x0101010101010101
-	high = 0x80 * ones
-	low  = 0x7f * ones
+	back  = look + mixed
 )
 
 // scan is one pass over a text. dst has everything of src up to copied;
@@ -42,8 +30,8 @@ type scan struct {
 	f       found // the last address, here so that it is not cleared each time
 }
 
-// run decides about what shows itself in src[from:limit]. What no decision
-// touched is not yet copied to dst. It gives where the next run goes on.
+// run decides where the sieve stops in src[from:limit]. What no decision touched
+// is not yet copied to dst. It gives where the next run goes on.
 func (r *scan) run(from, limit int) int {
 	src := r.src
 	r.next = r.barrier
@@ -79,7 +67,7 @@ func (r *scan) run(from, limit int) int {
 				r.odd(t)
 				continue
 			}
-			// The separators before t, the nearest highest.
+			// The separators before t, that of the byte before it in the highest bit.
 			w := seps<<(blockSize-k) | before>>k
 			near := bits.LeadingZeros64(w)
 			far := near + 1 + bits.LeadingZeros64(w<<(near+1))
@@ -92,55 +80,6 @@ func (r *scan) run(from, limit int) int {
 		}
 	}
 	return max(limit, r.barrier)
-}
-
-// skip passes over text in which no address can be: sixteen bytes without a
-// digit or colon in them or in the sixteen before, or without anything that
-// separates in them or right before. What may be the beginning of an escape
-// stays in front of its digit.
-func skip(src []byte, p int) int {
-	const escape = 7
-	q := p
-	near := uint64(high) // what stands before p is not known
-	for ; q+16 <= len(src); q += 16 {
-		b := src[q : q+16 : q+16]
-		lo, hi := binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:])
-		here := (numeric(lo) | numeric(hi)) & high
-		if here|near != 0 {
-			if (separating(lo)|separating(hi))&high != 0 {
-				break
-			}
-			if q > p && separating(binary.LittleEndian.Uint64(src[q-8:]))&high != 0 {
-				break
-			}
-		}
-		near = here
-	}
-	return max(p, q-escape)
-}
-
-// numeric has the high bit of every byte of x that may be a digit or a colon.
-func numeric(x uint64) uint64 {
-	y := x & low
-	return (y + (0x80-'0')*ones) ^ (y + (0x80-';')*ones)
-}
-
-// separating has the high bit of every byte of x that may be a separator or
-// begin an escape or a tuple, and of a few others: % & - . : and from [ to _
-// and from { on.
-func separating(x uint64) uint64 {
-	y := x & low
-	return (y + (0x80-'%')*ones) ^ (y + (0x80-'\'')*ones) | (y + (0x80-'-')*ones) ^ (y + (0x80-'/')*ones) |
-		(y + (0x80-':')*ones) ^ (y + (0x80-';')*ones) | ((y | 0x20*ones) + (0x80-'{')*ones)
-}
-
-// lastWord reads what is left of the text at p, less than a word, and zeros.
-func lastWord(src []byte, p int) uint64 {
-	var b [8]byte
-	if p < len(src) {
-		copy(b[:], src[p:])
-	}
-	return binary.LittleEndian.Uint64(b[:])
 }
 
 // third decides about the separators at i, j and t, with hexadecimal digits

@@ -1,6 +1,16 @@
 package scrub
 
-import "math/bits"
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
+// Bytes of a 64-bit word, all the same.
+const (
+	ones = 0x0101010101010101
+	high = 0x80 * ones
+	low  = 0x7f * ones
+)
 
 // blockSize is how many bytes the sieve takes at once, a bit of a word each.
 const blockSize = 64
@@ -80,4 +90,46 @@ func (v *sieve) sift(b *[blockSize]byte) (third, double, odd, seps uint64) {
 	v.third = carry | second>>63
 	v.seps = seps
 	return ends & seps, behind & seps, odd, seps
+}
+
+// skip passes over text in which no address can be: sixteen bytes without a
+// digit or colon in them or in the sixteen before, or without anything that
+// separates in them or right before. What may be the beginning of an escape
+// stays in front of its digit.
+func skip(src []byte, p int) int {
+	const escape = 7
+	q := p
+	near := uint64(high) // what stands before p is not known
+	for ; q+16 <= len(src); q += 16 {
+		b := src[q : q+16 : q+16]
+		lo, hi := binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:])
+		here := (numeric(lo) | numeric(hi)) & high
+		if here|near != 0 {
+			if (separating(lo)|separating(hi))&high != 0 {
+				break
+			}
+			if q > p && separating(binary.LittleEndian.Uint64(src[q-8:]))&high != 0 {
+				break
+			}
+		}
+		near = here
+	}
+	return max(p, q-escape)
+}
+
+// numeric has the high bit of every byte of x that may be a digit or a colon.
+// Here and below, the high bit of y + (0x80-c) says that a byte below 0x80 is at
+// least c, and two such sums differ in it for what lies between.
+func numeric(x uint64) uint64 {
+	y := x & low
+	return (y + (0x80-'0')*ones) ^ (y + (0x80-';')*ones)
+}
+
+// separating has the high bit of every byte of x that may be a separator or
+// begin an escape or a tuple, and of a few others: % & - . : and from [ to _
+// and from { on.
+func separating(x uint64) uint64 {
+	y := x & low
+	return (y + (0x80-'%')*ones) ^ (y + (0x80-'\'')*ones) | (y + (0x80-'-')*ones) ^ (y + (0x80-'/')*ones) |
+		(y + (0x80-':')*ones) ^ (y + (0x80-';')*ones) | ((y | 0x20*ones) + (0x80-'{')*ones)
 }

@@ -13,8 +13,8 @@ const feed = 64 << 10
 // split over calls of Write, the bytes that come out are the same.
 //
 // Whole lines go out with the Write that ends them. Of a line that is not
-// complete, the Writer holds back its last half kilobyte at most, or its last
-// ten where fields are blanked, whatever the line's length. After an error of the underlying writer it is to be dropped or
+// complete, the Writer holds back some 600 bytes at most, or ten kilobytes
+// where fields are blanked, whatever the line's length. After an error of the underlying writer it is to be dropped or
 // Reset: how much of the text went out is not known.
 type Writer struct {
 	w      io.Writer
