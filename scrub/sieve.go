@@ -94,12 +94,13 @@ func (v *sieve) sift(b *[blockSize]byte) (third, double, odd, seps uint64) {
 
 // skip passes over text in which no address can be: sixteen bytes without a
 // digit or colon in them or in the sixteen before, or without anything that
-// separates in them or right before. What may be the beginning of an escape
-// stays in front of its digit.
+// separates in them or right before. In the sixteen bytes before p is neither
+// digit nor colon. What may be the beginning of an escape stays in front of its
+// digit.
 func skip(src []byte, p int) int {
 	const escape = 7
 	q := p
-	near := uint64(high) // what stands before p is not known
+	near := uint64(0)
 	for ; q+16 <= len(src); q += 16 {
 		b := src[q : q+16 : q+16]
 		lo, hi := binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:])
