@@ -122,7 +122,7 @@ func appendGroups(dst, src []byte, f *found, a addr6) []byte {
 	from, to := zeroRun(a, groups)
 	if from > 0 && f.six.colon.start == f.start && f.start > 0 && src[f.start-1] == ':' {
 		// A digit in the place of the "::" would go on with what stands before.
-		for from, to = 0, 1; a.group(to) == 0; to++ {
+		for from, to = 0, 1; to < groups && a.group(to) == 0; to++ {
 		}
 	}
 	for k := 0; k < groups; k++ {

@@ -164,59 +164,47 @@ func (r *redact) find(k int, c byte, p int) int {
 }
 
 // separator gives the first = or : in src[p:stop] that may follow a name, or
-// stop. It goes through the text as [scan.run] does; ; and < lie between the
-// two and are passed over one by one.
+// stop; ; and < lie between the two and are passed over one by one.
 func (r *redact) separator(p, stop int) int {
+	const step = 32
 	src := r.src
-	for p < stop {
-		var m uint64
-		for p+16 <= len(src) && p < stop {
-			b := src[p : p+16 : p+16]
-			lo, hi := separators(binary.LittleEndian.Uint64(b)), separators(binary.LittleEndian.Uint64(b[8:]))
-			if lo|hi == 0 {
-				p += 16
-				continue
-			}
-			if m = lo; m == 0 {
-				m = hi
-				p += 8
-			}
-			break
+	var last [step]byte
+	for ; p < stop; p += step {
+		b := last[:]
+		if p+step <= len(src) {
+			b = src[p : p+step : p+step]
+		} else {
+			copy(b, src[p:])
 		}
-		if m == 0 {
-			if p+16 <= len(src) {
-				break
-			}
-			if p+8 <= len(src) {
-				m = separators(binary.LittleEndian.Uint64(src[p:]))
-			} else {
-				m = separators(lastWord(src, p))
-			}
+		s0, s1 := separators(binary.LittleEndian.Uint64(b)), separators(binary.LittleEndian.Uint64(b[8:]))
+		s2, s3 := separators(binary.LittleEndian.Uint64(b[16:])), separators(binary.LittleEndian.Uint64(b[24:]))
+		if s0|s1|s2|s3 == 0 {
+			continue
 		}
-		for m != 0 {
-			i := p + bits.TrailingZeros64(m)>>3
+		m := s0*gather>>56 | s1*gather>>56<<8 | s2*gather>>56<<16 | s3*gather>>56<<24
+		for ; m != 0; m &= m - 1 {
+			i := p + bits.TrailingZeros64(m)
 			if i >= stop {
 				return stop
 			}
-			m &= m - 1
 			c := src[i]
-			if c == ';' || c == '<' {
-				continue
-			}
 			if i >= 5 && i+1 < len(src) && i > r.encodedTo {
 				w := binary.LittleEndian.Uint32(src[i-4:])
-				if r.f.plain(w) && (c == '=' || src[i+1] != '/' && !r.f.colons[w>>24]) {
+				if r.f.plain(w) && (c != ':' || src[i+1] != '/' && !r.f.colons[w>>24]) {
 					continue
 				}
 			}
-			if r.mayFollowName(i) {
+			if c != ';' && c != '<' && r.mayFollowName(i) {
 				return i
 			}
 		}
-		p += 8
 	}
 	return stop
 }
+
+// gather brings the high bits of a word's bytes together in its highest byte,
+// when the word is multiplied with it.
+const gather = 0x0002_0408_1020_4081
 
 // separators has the high bit of every byte of x that is one of : ; < =
 func separators(x uint64) uint64 {

@@ -14,8 +14,8 @@ const feed = 64 << 10
 //
 // Whole lines go out with the Write that ends them, but for those that wait for
 // the rest of a container's message. Of a line that is not complete, the Writer
-// holds back its last half kilobyte at most, or its last ten where fields are
-// named, whatever the line's length. After an error of the underlying writer it
+// holds back some 600 bytes at most, or ten kilobytes where fields are named,
+// whatever the line's length. After an error of the underlying writer it
 // is to be dropped or Reset: how much of the text went out is not known.
 type Writer struct {
 	w      io.Writer
