@@ -70,7 +70,7 @@ func newFields(s *Scrubber) *fields {
 		return nil
 	}
 	f := &fields{}
-	for _, c := range []byte("\"' \t];27") {
+	for _, c := range []byte("\"' \t];27-_.") {
 		f.odd[c] = true
 	}
 	for _, name := range names {

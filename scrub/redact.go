@@ -225,8 +225,10 @@ func (r *redact) mayFollowName(i int) bool {
 	}
 	switch b {
 	case '"':
-		return a == '\\' || a == ']' || r.f.mayEnd(src[i-4], src[i-3], a)
+		return a == '\\' || a == ']' || a == '-' || a == '_' || a == '.' || r.f.mayEnd(src[i-4], src[i-3], a)
 	case '\'', ' ', '\t', ']', ';':
+		return true
+	case '-', '_', '.': // the name may lie before them
 		return true
 	case '2', '7':
 		if a == '2' {
