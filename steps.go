@@ -15,6 +15,9 @@ const (
 	stepPunched  step = "punched"  // punched; no event yet
 	stepErased   step = "erased"   // the erased event is in the ledger
 	stepUnlinked step = "unlinked" // a finished file is unlinked; no event yet
+
+	stepCompared  step = "compared"  // a copy's sums have their name in the spool; no event yet
+	stepInherited step = "inherited" // the copied event is in the ledger
 )
 
 // steps lists them in the order in which a batch goes through them.
@@ -22,6 +25,9 @@ var steps = [...]step{
 	stepSpooled, stepSealed, stepPut, stepShipped, stepIntended,
 	stepWritten, stepSynced, stepPunched, stepErased, stepUnlinked,
 }
+
+// copySteps lists those of a copy, before its bytes go the way of all others.
+var copySteps = [...]step{stepCompared, stepInherited}
 
 // reached tells a test where the daemon is.
 func (d *Daemon) reached(s step) {

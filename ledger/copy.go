@@ -74,6 +74,9 @@ func (s *State) follow(f *File, o *FileOpen) error {
 		return fmt.Errorf("file %d: no copy of file %d", o.File, o.CopyOf)
 	}
 	f.Origin = &Origin{File: o.CopyOf, Size: o.Copied, Born: of.born(), Live: true}
+	if of.Head == nil && of.Cursor == 0 { // the same bytes
+		of.Head = o.Head
+	}
 	f.First, f.Points = of.First, slices.Clone(of.Points)
 	return nil
 }
