@@ -117,7 +117,6 @@ func (c *copied) finish(paths ...string) {
 		c.ship()
 		c.erase()
 	}
-	if os.Getenv("DBG") != "" { for _, k := range []ledger.Kind{ledger.KindOpen, ledger.KindCopied, ledger.KindLost, ledger.KindSeal, ledger.KindClose} { for _, e := range c.events(k) { c.t.Logf("%d %s %+v %+v %+v %+v", e.N, k, e.Open, e.Copied, e.Seal, e.Close) } } }
 	c.once4all()
 	for _, p := range append(paths, c.log) {
 		if left := strings.TrimLeft(raw(c.t, p), " \n"); left != "" {

@@ -115,7 +115,7 @@ func (s *Set) lies(num uint64) (at, home ledger.Place) {
 
 // originOf finds what f is a copy of, and how much of it. f.mu is held, or
 // nobody else has f.
-func (s *Set) originOf(f *File, not uint64) (l likeness, of original, n int64, err error) {
+func (s *Set) originOf(f *File, not uint64, now time.Time) (l likeness, of original, n int64, err error) {
 	info, err := f.f.Stat()
 	if err != nil {
 		return unlike, of, 0, fmt.Errorf("new file: %w", pathless(err))
@@ -125,9 +125,9 @@ func (s *Set) originOf(f *File, not uint64) (l likeness, of original, n int64, e
 			continue
 		}
 		far := path.Dir(o.place.Path()) != path.Dir(f.place.Path())
-		ol, on, err := s.compare(f, info.Size(), o, far)
+		ol, on, err := s.compare(f, info.Size(), o, far, now)
 		if err != nil {
-			return unlike, of, 0, err
+			return unlike, o, 0, err
 		}
 		if ol > l {
 			l, of, n = ol, o, on
@@ -142,7 +142,7 @@ func (s *Set) originOf(f *File, not uint64) (l likeness, of original, n int64, e
 // compare tells whether f, of size bytes, begins as o does or did, and up to
 // where it can be o's copy: marks of what was read of o at their offsets, and
 // the bytes behind its cursor themselves where o still has them.
-func (s *Set) compare(f *File, size int64, o original, far bool) (l likeness, n int64, err error) {
+func (s *Set) compare(f *File, size int64, o original, far bool, now time.Time) (l likeness, n int64, err error) {
 	if size == 0 {
 		return unclear, 0, nil
 	}
@@ -158,6 +158,9 @@ func (s *Set) compare(f *File, size int64, o original, far bool) (l likeness, n 
 		}
 		agreed += same - o.rec.Cursor
 		if n = same; n < size { // it goes on by itself
+			if still, err := o.file.Unchanged(o.num, now); err != nil || !still {
+				return unlike, 0, errors.Join(err, errEnded)
+			}
 			if n, err = f.lastNewline(0, n); err != nil {
 				return unlike, 0, err
 			}
@@ -180,6 +183,10 @@ func (s *Set) compare(f *File, size int64, o original, far bool) (l likeness, n 
 	}
 	return l, n, nil
 }
+
+// errEnded says that an original was truncated while a file was compared with
+// it: the next pass knows that, and compares what is left to compare.
+var errEnded = errors.New("the original has ended")
 
 // compareMarks compares what the marks of o say with the bytes of f; agreed
 // counts those that are the very same.
@@ -363,7 +370,11 @@ func (s *Set) judge(f *File, not uint64, now time.Time) (wait bool, err error) {
 	if f.rule.Opaque {
 		return false, nil
 	}
-	l, of, n, err := s.originOf(f, not)
+	l, of, n, err := s.originOf(f, not, now)
+	if errors.Is(err, errEnded) {
+		f.stranger.of, s.sweep.again = of.num, true
+		return true, nil
+	}
 	if err != nil || l == unlike {
 		return false, err
 	}

@@ -67,6 +67,7 @@ type Set struct {
 type sweep struct {
 	refused  map[string]bool                          // paths that were refused again
 	events   []ledger.Event                           // refusals to write down
+	again    bool                                     // something moved while it was looked at
 	unopened map[ledger.FileID]uint64                 // the ledger's files that are not open
 	stale    map[ledger.FileID]*File                  // open, but not to be looked at
 	names    map[ledger.Place]map[uint64]ledger.Place // directory → inode number → place
@@ -129,7 +130,7 @@ func (s *Set) pass(now time.Time) (again bool, err error) {
 		return false, err
 	}
 	s.endRefusals()
-	return again || begun, s.paths.Save()
+	return again || begun || s.sweep.again, s.paths.Save()
 }
 
 // Files returns the open files, by number.
