@@ -40,7 +40,7 @@ func dryOnce(t *testing.T, args ...string) ledger.Account {
 	return sum
 }
 
-func dryAppend(t *testing.T, path, text string) {
+func dryAppend(t testing.TB, path, text string) {
 	t.Helper()
 	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {

@@ -368,7 +368,7 @@ func (d *Daemon) dropKeys() error {
 func (d *Daemon) spoolKnown(id ship.ID) (body, sums bool) {
 	d.ledger.View(func(s *ledger.State) {
 		if b := s.Batches[ledger.BatchID(id)]; b != nil {
-			body, sums = !b.Shipped && id.Class != ledger.ExpireClass, b.RawLeft()
+			body, sums = !b.Shipped && id.Class != ledger.ExpireClass && id.Class != ledger.CopyClass, b.RawLeft()
 		}
 	})
 	return body, sums

@@ -48,7 +48,7 @@ func (d *Daemon) bare(num uint64) bool {
 	bare := false
 	d.ledger.View(func(s *ledger.State) {
 		f := s.Files[num]
-		if f == nil || f.Size == 0 || f.Cursor != f.Size || f.Gone.Len() != f.Size {
+		if f == nil || len(s.CopiesOf(num)) > 0 || f.Size == 0 || f.Cursor != f.Size || f.Gone.Len() != f.Size {
 			return
 		}
 		bare = true

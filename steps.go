@@ -18,6 +18,9 @@ const (
 
 	stepKeyMade      step = "key made"      // a day's key of pseudonyms is on the disk; no event yet
 	stepKeyDestroyed step = "key destroyed" // such a key is overwritten and unlinked; no event yet
+
+	stepCompared  step = "compared"  // a copy's sums have their name in the spool; no event yet
+	stepInherited step = "inherited" // the copied event is in the ledger
 )
 
 // steps lists them in the order in which a batch goes through them.
@@ -25,6 +28,9 @@ var steps = [...]step{
 	stepSpooled, stepSealed, stepPut, stepShipped, stepIntended,
 	stepWritten, stepSynced, stepPunched, stepErased, stepUnlinked,
 }
+
+// copySteps lists those of a copy, before its bytes go the way of all others.
+var copySteps = [...]step{stepCompared, stepInherited}
 
 // reached tells a test where the daemon is.
 func (d *Daemon) reached(s step) {

@@ -62,6 +62,8 @@ type Daemon struct {
 	// expiring is held while a range is made to expire: all classes draw their
 	// numbers from one row.
 	expiring sync.Mutex
+	// copying is held while a copy inherits: for the same reason.
+	copying  sync.Mutex
 	keysMu   sync.Mutex
 	keysHeld map[string]int // days whose key a batch under way has
 	sumsMu   sync.Mutex
@@ -272,11 +274,21 @@ func (d *Daemon) sweepLoop(ctx context.Context) error {
 // seenEvery is how often the ledger hears of the sizes of unsealed bytes.
 const seenEvery = time.Minute
 
+// sweep looks at the directories, and lets copies inherit. A generation that
+// ended waits for that; then one more look begins the next one.
 func (d *Daemon) sweep() error {
-	if err := d.files.Sweep(d.clock.Now()); err != nil {
-		return fmt.Errorf("sweep: %w", err)
+	for {
+		if err := d.files.Sweep(d.clock.Now()); err != nil {
+			return fmt.Errorf("sweep: %w", err)
+		}
+		inherited, err := d.inherit()
+		if err != nil {
+			return fmt.Errorf("copies: %w", err)
+		}
+		if !inherited || !d.files.Ending() {
+			return nil
+		}
 	}
-	return nil
 }
 
 // sweepOn sweeps, and tells what was in the way: a full disk that takes no new

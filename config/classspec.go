@@ -60,6 +60,8 @@ func checkClassName(name string) error {
 		return errors.New(`"ledger" cannot name a class: the ledger's own objects lie under class=ledger/`)
 	case "expire":
 		return errors.New(`"expire" cannot name a class: the ledger names ranges by it that were never sealed`)
+	case "copy":
+		return errors.New(`"copy" cannot name a class: the ledger names ranges by it that were read elsewhere`)
 	}
 	return nil
 }

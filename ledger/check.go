@@ -200,7 +200,7 @@ func (s *State) Imbalances() []string {
 	}
 	for id, b := range s.Batches {
 		for _, r := range b.Ranges {
-			if !b.Shipped && id.Class != ExpireClass {
+			if !b.Shipped && id.Class != ExpireClass && id.Class != CopyClass {
 				of(r.Class).sealed += r.Len()
 			}
 		}
@@ -213,7 +213,7 @@ func (s *State) Imbalances() []string {
 	}
 	for name, c := range s.Classes {
 		a, n := c.Account, of(name)
-		wrong(name, "unread + sealed + shipped + expired + lost", a.Content(), a.Written)
+		wrong(name, "unread + sealed + shipped + expired + lost + copied", a.Content(), a.Written)
 		wrong(name, "present + erased + removed", a.Raw(), a.Written)
 		wrong(name, "unread, counted by file,", n.unread, a.Unread)
 		wrong(name, "sealed, counted by batch,", n.sealed, a.SealedBytes)

@@ -154,6 +154,9 @@ func (s *State) settled(id BatchID) bool {
 	if id.Class == ExpireClass {
 		return id.Number < s.NextExpire
 	}
+	if id.Class == CopyClass {
+		return id.Number <= s.Copies && id.Number > 0
+	}
 	c := s.Classes[id.Class]
 	return c != nil && id.Number <= c.Sealed && id.Number > 0
 }

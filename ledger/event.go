@@ -23,6 +23,7 @@ const (
 	KindErased   Kind = "erased"
 	KindExpire   Kind = "expire"
 	KindLost     Kind = "lost"
+	KindCopied   Kind = "copied"
 	KindClose    Kind = "close"
 	KindRefused  Kind = "refused"
 	KindKey      Kind = "key"
@@ -56,6 +57,7 @@ type Event struct {
 	Erased   *Erased    `json:"erased,omitempty"`
 	Expire   *Expire    `json:"expire,omitempty"`
 	Lost     *Lost      `json:"lost,omitempty"`
+	Copied   *Copied    `json:"copied,omitempty"`
 	Close    *FileClose `json:"close,omitempty"`
 	Refused  *Refused   `json:"refused,omitempty"`
 	Key      *KeyEvent  `json:"key,omitempty"`
@@ -152,6 +154,10 @@ type FileOpen struct {
 	Class string `json:"class"`
 	ID    FileID `json:"id"`
 	After uint64 `json:"after,omitempty"`
+	// CopyOf is the file that its first Copied bytes were copied from. Nothing
+	// is read here while the original is.
+	CopyOf uint64 `json:"copy_of,omitempty"`
+	Copied int64  `json:"copied,omitempty"`
 	// Size is what the file held at first sight, in bytes: older than swab's
 	// first sight of it.
 	Size int64 `json:"size"`
@@ -219,6 +225,8 @@ type Range struct {
 	EndAt int64 `json:"end_at,omitempty"`
 	// Cut: the range ends in the middle of a line.
 	Cut bool `json:"cut,omitempty"`
+	// Head is the keyed sum of the first bytes, in a generation's first range.
+	Head *Mark `json:"head,omitempty"`
 	// Tail holds the keyed sums of the last bytes before To: one mark, or two
 	// where the bytes cross a block (see [TailSpans]).
 	Tail []Mark `json:"tail"`
@@ -372,7 +380,7 @@ func (e *Event) content() (Kind, error) {
 		{KindStart, e.Start != nil}, {KindPolicy, e.Policy != nil}, {KindSnapshot, e.Snapshot != nil},
 		{KindOpen, e.Open != nil}, {KindSeen, e.Seen != nil}, {KindSeal, e.Seal != nil},
 		{KindShip, e.Ship != nil}, {KindErase, e.Erase != nil}, {KindErased, e.Erased != nil},
-		{KindExpire, e.Expire != nil}, {KindLost, e.Lost != nil}, {KindClose, e.Close != nil},
+		{KindExpire, e.Expire != nil}, {KindLost, e.Lost != nil}, {KindCopied, e.Copied != nil}, {KindClose, e.Close != nil},
 		{KindRefused, e.Refused != nil}, {KindKey, e.Key != nil}, {KindCut, e.Cut != nil},
 		{KindReveal, e.Reveal != nil}, {KindStop, e.Stop != nil},
 	} {

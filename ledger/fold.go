@@ -35,6 +35,8 @@ func (s *State) apply(e *Event, sum string) error {
 		err = s.applyExpire(e, sum)
 	case KindLost:
 		err = s.applyLost(e.Lost)
+	case KindCopied:
+		err = s.applyCopied(e, sum)
 	case KindClose:
 		err = s.applyClose(e.Close)
 	case KindKey:
@@ -76,14 +78,18 @@ func (s *State) applyOpen(e *Event) error {
 	if o.File != s.NextFile {
 		return fmt.Errorf("file %d, want number %d", o.File, s.NextFile)
 	}
-	if o.Size < 0 || o.Class == "" || o.Class == ExpireClass {
+	if o.Size < 0 || o.Class == "" || o.Class == ExpireClass || o.Class == CopyClass {
 		return fmt.Errorf("file %d: size %d, class %q", o.File, o.Size, o.Class)
 	}
-	s.NextFile++
-	s.Files[o.File] = &File{
+	f := &File{
 		Class: o.Class, ID: o.ID, After: o.After, Head: o.Head, Size: o.Size,
 		First: Point{At: sizeAt(o.SizeAt, e), Size: o.Size},
 	}
+	if err := s.follow(f, o); err != nil {
+		return err
+	}
+	s.NextFile++
+	s.Files[o.File] = f
 	s.class(o.Class).Account.grow(o.Size)
 	return nil
 }
@@ -134,6 +140,9 @@ func (s *State) advance(r Range, cursors map[uint64]int64) error {
 	if f == nil {
 		return fmt.Errorf("unknown file %d", r.File)
 	}
+	if of := f.Follows(); of != 0 {
+		return fmt.Errorf("file %d is a copy of file %d, which is read", r.File, of)
+	}
 	cursor, ok := cursors[r.File]
 	if !ok {
 		cursor = f.Cursor
@@ -149,6 +158,9 @@ func (s *State) advance(r Range, cursors map[uint64]int64) error {
 func (s *State) advanceTo(f *File, r Range) {
 	s.growTo(f, r.To)
 	f.Cursor, f.Tail, f.Cut = r.To, r.Tail, r.Cut
+	if f.Head == nil && r.From == 0 {
+		f.Head = r.Head
+	}
 	if r.EndAt > 0 {
 		f.Points.Add(Point{At: r.EndAt, Size: r.To}, f.Cursor)
 	}
@@ -157,7 +169,7 @@ func (s *State) advanceTo(f *File, r Range) {
 func (s *State) applySeal(e *Event, sum string) error {
 	seal := e.Seal
 	c := s.Classes[seal.Batch.Class]
-	if c == nil || seal.Batch.Class == ExpireClass {
+	if c == nil || seal.Batch.Class == ExpireClass || seal.Batch.Class == CopyClass {
 		return fmt.Errorf("batch %s of a class that has no files", seal.Batch)
 	}
 	if seal.Batch.Number != c.Sealed+1 {
@@ -200,7 +212,7 @@ func (s *State) applySeal(e *Event, sum string) error {
 func (s *State) applyShip(e *Event) error {
 	id := e.Ship.Batch
 	b, c := s.Batches[id], s.Classes[id.Class]
-	if b == nil || c == nil || id.Class == ExpireClass {
+	if b == nil || c == nil || id.Class == ExpireClass || id.Class == CopyClass {
 		return fmt.Errorf("batch %s is not sealed", id)
 	}
 	if b.Shipped || id.Number != c.Shipped+1 {
@@ -217,6 +229,7 @@ func (s *State) applyShip(e *Event) error {
 		a.ShippedBytes += r.Len()
 		a.LinesShipped += r.Lines
 	}
+	s.shipCopies(b, e.At)
 	s.settle(id)
 	return nil
 }
@@ -250,6 +263,7 @@ func (s *State) applyClose(c *FileClose) error {
 	a.Present -= left
 	a.Removed += left
 	delete(s.Files, c.File)
+	s.release(c.File, f.Heir)
 	for id, b := range s.Batches {
 		for i := range b.Ranges {
 			if b.Ranges[i].File == c.File {

@@ -28,6 +28,8 @@ type State struct {
 
 	NextFile   uint64 `json:"next_file"`
 	NextExpire uint64 `json:"next_expire"`
+	// Copies counts the batches "copy/NUMBER" that there were.
+	Copies uint64 `json:"copies,omitempty"`
 
 	Policies map[string]Retention `json:"policies"`
 	Classes  map[string]*Class    `json:"classes"`
@@ -65,6 +67,9 @@ type Account struct {
 	ShippedBytes int64 `json:"shipped"`
 	Expired      int64 `json:"expired"`
 	Lost         int64 `json:"lost"` // at least
+	// Copied bytes are accounted for in another file, of which or to which they
+	// were copied.
+	Copied int64 `json:"copied,omitempty"`
 
 	Present int64 `json:"present"`
 	Erased  int64 `json:"erased"`
@@ -76,7 +81,7 @@ type Account struct {
 
 // Content is what the first account comes to; it must equal Written.
 func (a Account) Content() int64 {
-	return a.Unread + a.SealedBytes + a.ShippedBytes + a.Expired + a.Lost
+	return a.Unread + a.SealedBytes + a.ShippedBytes + a.Expired + a.Lost + a.Copied
 }
 
 // Raw is what the second account comes to; it must equal Written.
@@ -87,6 +92,10 @@ type File struct {
 	Class string `json:"class"`
 	ID    FileID `json:"id"`
 	After uint64 `json:"after,omitempty"`
+	// Origin is set for a copy.
+	Origin *Origin `json:"origin,omitempty"`
+	// Heir is the copy that has what was unread when the file ended.
+	Heir uint64 `json:"heir,omitempty"`
 	// First is the time and the size of first sight.
 	First Point `json:"first"`
 	Head  *Mark `json:"head,omitempty"`
@@ -131,6 +140,9 @@ type Batch struct {
 	SumsKey   string       `json:"sums_key"`
 	Scrub     string       `json:"scrub,omitempty"`
 	Ranges    []BatchRange `json:"ranges"`
+	// Copies are shipped when this batch is: copies of its bytes, and of older
+	// ones.
+	Copies []BatchID `json:"copies,omitempty"`
 }
 
 // BatchRange is a range of a batch and how far its erasing came.
@@ -209,7 +221,7 @@ func (s *State) Account(class string) Account {
 // Oldest returns the earliest time (Unix seconds) at which the byte at off of
 // f can have been written, as far as sizes tell; 0 is unknown.
 func (f *File) Oldest(off int64) int64 {
-	born := f.ID.Born / int64(time.Second)
+	born := f.born()
 	if off < f.First.Size {
 		return born
 	}
@@ -283,12 +295,17 @@ func (s *State) Clone() *State {
 		copied.Points = slices.Clone(file.Points)
 		copied.Gone = slices.Clone(file.Gone)
 		copied.Intent = slices.Clone(file.Intent)
+		if file.Origin != nil {
+			origin := *file.Origin
+			copied.Origin = &origin
+		}
 		c.Files[num] = &copied
 	}
 	c.Batches = make(map[BatchID]*Batch, len(s.Batches))
 	for id, batch := range s.Batches {
 		copied := *batch
 		copied.Ranges = slices.Clone(batch.Ranges)
+		copied.Copies = slices.Clone(batch.Copies)
 		c.Batches[id] = &copied
 	}
 	return &c

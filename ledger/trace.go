@@ -35,6 +35,7 @@ type FileTrace struct {
 	File   uint64
 	Class  string
 	After  uint64    // the generation before, 0 for none
+	CopyOf uint64    // what it was copied from, 0 for none
 	Opened time.Time // first sight
 	Size   int64     // the largest known, bytes
 	Ranges []*RangeTrace
@@ -55,6 +56,10 @@ type RangeTrace struct {
 	// but At.
 	Lost bool
 	Why  string
+	// In is the file that accounts for the range, as one was copied from the
+	// other; 0 for a range that is read in this file. Then neither Key nor
+	// Shipped are set.
+	In uint64
 	// At is when the range was sealed, expired or noted as lost.
 	At    time.Time
 	Batch BatchID // of class [ExpireClass] where it was never sealed
@@ -117,7 +122,7 @@ func (t *Trace) Add(e *Event) {
 		}
 	case KindOpen:
 		o := e.Open
-		t.files[o.File] = &FileTrace{File: o.File, Class: o.Class, After: o.After, Opened: e.At, Size: o.Size}
+		t.files[o.File] = &FileTrace{File: o.File, Class: o.Class, After: o.After, CopyOf: o.CopyOf, Opened: e.At, Size: o.Size}
 	case KindSeen:
 		for _, g := range e.Seen.Files {
 			if f := t.files[g.File]; f != nil {
@@ -133,6 +138,8 @@ func (t *Trace) Add(e *Event) {
 		})
 	case KindLost:
 		t.lost(e)
+	case KindCopied:
+		t.copied(e)
 	case KindShip:
 		t.each(Ref{Batch: e.Ship.Batch}, func(r *RangeTrace) {
 			r.Shipped, r.How, r.Verified = e.At, e.Ship.How, e.Ship.Verified
@@ -177,7 +184,7 @@ func (t *Trace) snapshot(e *Event) {
 	t.begun = true
 	for num, f := range e.Snapshot.State.Files {
 		if t.files[num] == nil {
-			t.files[num] = &FileTrace{File: num, Class: f.Class, After: f.After, Opened: time.Unix(f.First.At, 0).UTC(), Size: f.Size}
+			t.files[num] = &FileTrace{File: num, Class: f.Class, After: f.After, CopyOf: f.Follows(), Opened: time.Unix(f.First.At, 0).UTC(), Size: f.Size}
 		}
 	}
 	for id, b := range e.Snapshot.State.Batches {
@@ -221,6 +228,18 @@ func (t *Trace) lost(e *Event) {
 	if f := t.files[l.File]; f != nil && t.wantsFile(l.File) {
 		f.Size = max(f.Size, l.To)
 		f.Ranges = append(f.Ranges, &RangeTrace{From: l.From, To: l.To, Lost: true, Why: l.Why, At: e.At})
+	}
+}
+
+func (t *Trace) copied(e *Event) {
+	c := e.Copied
+	if len(c.Ranges) > 0 {
+		t.take(c.Batch, "", c.Ranges, e.At)
+		t.each(Ref{Batch: c.Batch}, func(r *RangeTrace) { r.In = c.In })
+		return
+	}
+	if f := t.files[c.File]; f != nil && t.wantsFile(c.File) && c.To > c.From {
+		f.Ranges = append(f.Ranges, &RangeTrace{class: f.Class, From: c.From, To: c.To, In: c.In, At: e.At})
 	}
 }
 

@@ -81,7 +81,7 @@ func wholeMetrics() []metric[Snapshot] {
 }
 
 // contentMetrics are the account of content: unread + sealed + shipped +
-// expired + lost = written.
+// expired + lost + copied = written.
 func contentMetrics() []metric[Class] {
 	return []metric[Class]{
 		classCounter("swab_written_bytes_total", "Raw bytes the application wrote.", func(c Class) float64 { return float64(c.Account.Written) }),
@@ -91,6 +91,7 @@ func contentMetrics() []metric[Class] {
 		classCounter("swab_shipped_bytes_total", "Raw bytes whose batch is in the store.", func(c Class) float64 { return float64(c.Account.ShippedBytes) }),
 		classCounter("swab_expired_bytes_total", "Raw bytes erased at the limit without being sealed: a loss.", func(c Class) float64 { return float64(c.Account.Expired) }),
 		classCounter("swab_lost_bytes_total", "Raw bytes gone before they were read, at least: a loss.", func(c Class) float64 { return float64(c.Account.Lost) }),
+		classCounter("swab_copied_bytes_total", "Raw bytes of a log and its copy that the other one of them accounts for.", func(c Class) float64 { return float64(c.Account.Copied) }),
 		classCounter("swab_sealed_lines_total", "Lines in sealed batches.", func(c Class) float64 { return float64(c.Account.Lines) }),
 		classCounter("swab_shipped_lines_total", "Lines whose batch is in the store.", func(c Class) float64 { return float64(c.Account.LinesShipped) }),
 		classCounter("swab_sealed_batches_total", "Batches sealed.", func(c Class) float64 { return float64(c.SealedBatches) }),

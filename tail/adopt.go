@@ -11,8 +11,9 @@ import (
 	"swab/ledger"
 )
 
-// match pairs what was found with what is open, and opens the rest.
-func (s *Set) match(found []Found, now time.Time) (map[*File]bool, error) {
+// match pairs what was found with what is open, and opens the rest. What
+// nobody knows yet are the strangers.
+func (s *Set) match(found []Found, now time.Time) (held map[*File]bool, strangers []*File) {
 	open := make(map[inode]*File, len(s.files))
 	for _, f := range s.files {
 		if info, err := f.stat(); err == nil {
@@ -21,8 +22,12 @@ func (s *Set) match(found []Found, now time.Time) (map[*File]bool, error) {
 			s.sweep.stale[f.id] = f
 		}
 	}
-	held := map[*File]bool{}
-	var fresh []*File
+	for _, f := range s.making {
+		if info, err := f.f.Stat(); err == nil {
+			open[inodeOf(info)] = f
+		}
+	}
+	held = map[*File]bool{}
 	for _, at := range found {
 		key := inodeOf(at.Info)
 		f := open[key]
@@ -37,12 +42,13 @@ func (s *Set) match(found []Found, now time.Time) (map[*File]bool, error) {
 		}
 		held[f] = true
 		if f.num == 0 {
-			fresh = append(fresh, f)
+			f.place, f.home, f.stranger.path = at.Place, at.Place, at.Path
+			strangers = append(strangers, f)
 			continue
 		}
 		s.placed(f, at.Place)
 	}
-	return held, s.beginAll(fresh, now)
+	return held, strangers
 }
 
 // stat waits for who has the file alone, and its descriptor closed meanwhile.
@@ -114,7 +120,7 @@ func (s *Set) adopt(fd *os.File, id ledger.FileID, rule Rule, place ledger.Place
 		f.rule = s.ruleOf(rec.Class, rule)
 	}
 	// What was text once may hold NULs by now, where it was overwritten.
-	if rec.Cursor == 0 {
+	if known && rec.Cursor == 0 && rec.Follows() == 0 {
 		if why, binary := f.sniff(); binary {
 			fd.Close()
 			s.refuse(path, refuse("%s", why))
@@ -209,6 +215,7 @@ func (s *Set) begin(files []*File, after uint64, events []ledger.Event, now time
 		}
 		open := &ledger.FileOpen{
 			File: next + uint64(i), Class: f.rule.Class, ID: f.id, After: after, Size: info.Size(), SizeAt: now.Unix(),
+			CopyOf: f.copyOf, Copied: f.copied,
 		}
 		head := make([]byte, min(info.Size(), ledger.TailBytes))
 		if n, _ := f.f.ReadAt(head, 0); n > 0 {
@@ -229,7 +236,12 @@ func (s *Set) begin(files []*File, after uint64, events []ledger.Event, now time
 
 // begun gives f the number of its new generation.
 func (s *Set) begun(f *File, open *ledger.FileOpen, now time.Time) {
+	if open.CopyOf != 0 { // finished, as what is renamed away
+		f.home = ledger.Place{}
+		f.away.Store(true)
+	}
 	before := f.num
+	f.begins.len, f.ended, f.past, f.stranger, f.copyOf, f.copied = 0, 0, nil, stranger{}, 0, 0
 	f.num, f.size, f.scanned, f.waiting = open.File, open.Size, 0, time.Time{}
 	f.points = nil
 	f.points.Add(ledger.Point{At: now.Unix(), Size: open.Size}, 0)

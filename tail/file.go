@@ -3,6 +3,7 @@ package tail
 import (
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"os"
 	"slices"
@@ -48,6 +49,23 @@ type File struct {
 	wrong    string // why it could not be looked at
 	writeErr error  // why it cannot be opened for writing
 	closed   bool
+
+	// ended is the pass in which the generation was found rewritten, 0 before.
+	// It gives nothing any more; what was unread of it is looked for.
+	ended uint64
+	// begins is a sum of the first bytes, as long as the ledger has no mark.
+	begins struct {
+		len int
+		sum uint64
+	}
+	// past are the tails of the last cursors, latest last: a copy may be shorter
+	// than what was read since.
+	past []ledger.Mark
+	// stranger is what is known of it as long as it has no number, or its
+	// generation has ended; copyOf and copied are what became of that.
+	stranger stranger
+	copyOf   uint64
+	copied   int64
 }
 
 // Num is the file's number in the ledger. A new generation has a new one.
@@ -117,6 +135,10 @@ func (f *File) look(now time.Time) (same bool, rec ledger.File, err error) {
 	if !ok {
 		return false, rec, fmt.Errorf("file %d is not in the ledger", f.num)
 	}
+	if f.ended != 0 {
+		return false, rec, nil
+	}
+	f.remember(rec.Tail)
 	size := info.Size()
 	if size != f.size {
 		f.quiet = now
@@ -148,6 +170,21 @@ func (f *File) look(now time.Time) (same bool, rec ledger.File, err error) {
 	return true, rec, nil
 }
 
+// maxPast bounds the tails that a file has in memory.
+const maxPast = 4
+
+// remember keeps the tail of a cursor for when it has moved on.
+func (f *File) remember(tail []ledger.Mark) {
+	for _, m := range tail {
+		if !slices.Contains(f.past, m) {
+			f.past = append(f.past, m)
+		}
+	}
+	if extra := len(f.past) - maxPast; extra > 0 {
+		f.past = slices.Delete(f.past, 0, extra)
+	}
+}
+
 // maxLooks is how many points a file has in memory, for the minute until the
 // ledger hears of them.
 const maxLooks = 8
@@ -164,10 +201,34 @@ func thin(p ledger.Points) ledger.Points {
 	return kept
 }
 
+// mark notes how the file begins, as long as nothing is read and the ledger
+// does not know: content that nobody has read may be truncated away, too.
+func (f *File) mark(rec ledger.File) {
+	if rec.Cursor > 0 || rec.Head != nil || f.begins.len == ledger.TailBytes || int64(f.begins.len) == f.size {
+		return
+	}
+	p := make([]byte, min(f.size, ledger.TailBytes))
+	if f.readFull(p, 0) == nil {
+		f.begins.len, f.begins.sum = len(p), maphash.Bytes(f.set.seed, p)
+	}
+}
+
+// beginsAsBefore compares with what mark noted.
+func (f *File) beginsAsBefore(rec *ledger.File) bool {
+	if rec.Cursor > 0 || rec.Head != nil || f.begins.len == 0 {
+		return true
+	}
+	p := make([]byte, f.begins.len)
+	return f.readFull(p, 0) == nil && maphash.Bytes(f.set.seed, p) == f.begins.sum
+}
+
 // intact compares the marks of the generation, its head and the last bytes
 // before the cursor, with what the file holds now: raw as it was marked, or
 // overwritten by us.
 func (f *File) intact(rec *ledger.File) (bool, error) {
+	if !f.beginsAsBefore(rec) {
+		return false, nil
+	}
 	marks := rec.Tail
 	// A head that reaches past the cursor holds half a line, which may be cut
 	// off and written anew.

@@ -37,12 +37,16 @@ func (s *Set) adoptRest(now time.Time) error {
 		if s.missed[num]++; s.missed[num] < goneAfter {
 			continue
 		}
+		end, ready := s.endOf(num, rec, 0, "gone")
+		if !ready {
+			continue
+		}
 		delete(s.missed, num)
-		if err := s.ledger.Append(endEvents(num, rec, 0, "gone")...); err != nil {
+		if err := s.ledger.Append(end.events...); err != nil {
 			return err
 		}
 		s.paths.Drop(num)
-		s.tellLost(place, rec.Size-rec.Cursor)
+		s.tellLost(place, end.lost)
 	}
 	return nil
 }

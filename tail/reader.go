@@ -83,6 +83,10 @@ func (r *Reader) Next(buf []byte) (Chunk, error) {
 // nothing.
 func (r *Reader) finish() error {
 	r.close()
+	if r.from == 0 && r.rec.Head == nil {
+		head := r.opts.Key.Mark(0, r.head)
+		r.ranges[0].Head = &head
+	}
 	same, _, err := r.file.look(r.opts.Now)
 	if err != nil {
 		return err

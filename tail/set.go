@@ -3,6 +3,7 @@ package tail
 import (
 	"cmp"
 	"errors"
+	"hash/maphash"
 	"io/fs"
 	"maps"
 	"slices"
@@ -49,8 +50,11 @@ type Set struct {
 	// above all, which waits for the ledger's disk meanwhile. Locks are taken
 	// in the order changing, File.mu, the ledger's own, mu.
 	changing sync.Mutex
-	sweep    sweep          // what the running sweep has learned
-	missed   map[uint64]int // in how many sweeps in a row a known file was not found
+	sweep    sweep                   // what the running sweep has learned
+	missed   map[uint64]int          // in how many sweeps in a row a known file was not found
+	making   map[ledger.FileID]*File // may become copies: open, and without a number
+	passes   uint64                  // over the directories
+	seed     maphash.Seed            // of sums that stay in memory
 
 	// mu guards what is below. Nothing is called while it is held, so that the
 	// files can be asked for inside [ledger.Ledger.View], too.
@@ -63,6 +67,7 @@ type Set struct {
 type sweep struct {
 	refused  map[string]bool                          // paths that were refused again
 	events   []ledger.Event                           // refusals to write down
+	again    bool                                     // something moved while it was looked at
 	unopened map[ledger.FileID]uint64                 // the ledger's files that are not open
 	stale    map[ledger.FileID]*File                  // open, but not to be looked at
 	names    map[ledger.Place]map[uint64]ledger.Place // directory → inode number → place
@@ -72,7 +77,7 @@ type sweep struct {
 func New(opts Options, led *ledger.Ledger, keys *ledger.Keys, paths *ledger.Paths) *Set {
 	opts.Rules = slices.Clone(opts.Rules)
 	slices.SortStableFunc(opts.Rules, func(a, b Rule) int { return cmp.Compare(a.Limit, b.Limit) })
-	return &Set{opts: opts, ledger: led, keys: keys, paths: paths, files: map[uint64]*File{}, refused: map[string]string{}, missed: map[uint64]int{}}
+	return &Set{opts: opts, ledger: led, keys: keys, paths: paths, files: map[uint64]*File{}, refused: map[string]string{}, missed: map[uint64]int{}, making: map[ledger.FileID]*File{}, seed: maphash.MakeSeed()}
 }
 
 // Sweep looks at the directories and at every file: it opens what is new,
@@ -83,25 +88,49 @@ func New(opts Options, led *ledger.Ledger, keys *ledger.Keys, paths *ledger.Path
 func (s *Set) Sweep(now time.Time) error {
 	s.changing.Lock()
 	defer s.changing.Unlock()
+	for range maxPasses {
+		if again, err := s.pass(now); err != nil || !again {
+			return err
+		}
+	}
+	return nil
+}
+
+// maxPasses bounds the passes of a sweep: each begins with a new list of the
+// directories. A copy is made before its original is truncated, so that the
+// list that is read after that was seen holds it; and a copy may have been
+// written over another file, whose end is seen by then.
+const maxPasses = 4
+
+// pass looks at the directories and at every file once; again tells that there
+// is news of ends, so that another one would learn more.
+func (s *Set) pass(now time.Time) (again bool, err error) {
+	s.passes++
 	s.sweep = sweep{refused: map[string]bool{}, unopened: s.unopened(), stale: map[ledger.FileID]*File{}, names: map[ledger.Place]map[uint64]ledger.Place{}}
 	found := Expand(s.opts, s.refuse)
 	// Rotated files come before their successors, so that lines of one log
 	// leave in the order in which they were written where that can be known.
 	slices.SortStableFunc(found, func(a, b Found) int { return a.Info.ModTime().Compare(b.Info.ModTime()) })
-	held, err := s.match(found, now)
-	if err != nil {
-		return err
-	}
+	held, strangers := s.match(found, now)
 	if err := s.adoptRest(now); err != nil {
-		return err
+		return false, err
 	}
 	for num, f := range maps.Clone(s.files) {
-		if err := s.revisit(num, f, held[f], now); err != nil {
-			return err
+		met, err := s.revisit(num, f, held[f], now)
+		if err != nil {
+			return false, err
 		}
+		again = again || met
+	}
+	if err := s.meet(strangers, now); err != nil {
+		return false, err
+	}
+	begun, err := s.endAll(now)
+	if err != nil {
+		return false, err
 	}
 	s.endRefusals()
-	return s.paths.Save()
+	return again || begun || s.sweep.again, s.paths.Save()
 }
 
 // Files returns the open files, by number.
@@ -148,6 +177,10 @@ func (s *Set) Close() error {
 		err = errors.Join(err, f.f.Close())
 		f.mu.Unlock()
 		s.drop(num)
+	}
+	for id, f := range s.making {
+		err = errors.Join(err, f.f.Close())
+		delete(s.making, id)
 	}
 	return err
 }

@@ -44,7 +44,7 @@ func (s *Set) Pending(class string, now time.Time) ([]Waiting, error) {
 		same, rec, err := f.look(now)
 		if err != nil {
 			f.trouble(err)
-		} else if same && f.size > rec.Cursor {
+		} else if same && f.size > rec.Cursor && rec.Follows() == 0 {
 			list = append(list, Waiting{
 				File: f, Bytes: f.size - rec.Cursor, Since: f.waiting, Away: f.Away(),
 				Oldest: f.oldest(&rec, rec.Cursor), Half: f.scanned >= f.size || f.parted == f.size,
@@ -62,7 +62,7 @@ func (f *File) OldestUnread() (oldest int64, unread bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	rec, ok := f.record()
-	if !ok || f.size <= rec.Cursor {
+	if !ok || f.size <= rec.Cursor || rec.Follows() != 0 || f.ended != 0 {
 		return 0, false
 	}
 	return f.oldest(&rec, rec.Cursor), true
@@ -73,7 +73,7 @@ func (f *File) Unread() int64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	rec, ok := f.record()
-	if !ok {
+	if !ok || rec.Follows() != 0 {
 		return 0
 	}
 	return max(0, f.size-rec.Cursor)
@@ -135,6 +135,9 @@ func (f *File) Take(o TakeOptions) (*Reader, error) {
 	}
 	if !same {
 		return nil, ErrRewritten
+	}
+	if rec.Follows() != 0 {
+		return nil, nil // its original gives what it holds
 	}
 	if rec.Cursor == 0 { // it may have been empty, or half a magic, before
 		if why, binary := f.sniff(); binary {

@@ -12,12 +12,13 @@ import (
 )
 
 // revisit looks at one open file: has it grown, been renamed, removed, or
-// rewritten? s.changing is held.
-func (s *Set) revisit(num uint64, f *File, held bool, now time.Time) error {
+// rewritten? ended tells that its generation was found to have ended, for the
+// first time. s.changing is held.
+func (s *Set) revisit(num uint64, f *File, held bool, now time.Time) (ended bool, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.num != num || f.closed {
-		return nil
+		return false, nil
 	}
 	if !held {
 		s.seek(f)
@@ -25,18 +26,22 @@ func (s *Set) revisit(num uint64, f *File, held bool, now time.Time) error {
 	same, rec, err := f.look(now)
 	if err != nil {
 		f.trouble(err)
-		return nil
+		return false, nil
 	}
 	f.wrong = ""
 	if !same {
-		return s.rewritten(f, rec, now)
+		if f.ended == 0 {
+			f.ended, ended = s.passes, true
+		}
+		return ended, nil
 	}
-	if f.gone && rec.Cursor == f.size {
+	f.mark(rec)
+	if f.gone && (rec.Cursor == f.size || rec.Follows() != 0) {
 		if is, ok := idle(f.f); is || !ok && now.Sub(f.quiet) > quietEnough {
-			return s.end(f, rec, "gone")
+			return false, s.end(f, rec, "gone")
 		}
 	}
-	return nil
+	return false, nil
 }
 
 // quietEnough is how long a file without a name must not have grown before it
@@ -80,18 +85,24 @@ func (s *Set) stillThere(f *File) bool {
 	return err != nil || herr != nil || os.SameFile(info, have)
 }
 
-// rewritten ends the generation of f and begins the next: the file is shorter
-// than the cursor, or holds other bytes before it. What was not read of the
-// old one is lost, as far as its size was known.
-func (s *Set) rewritten(f *File, rec ledger.File, now time.Time) error {
-	old, known := f.num, max(rec.Size, lastSize(f.points))
-	events := endEvents(old, rec, known, "rewritten")
-	if err := s.begin([]*File{f}, old, events, now); err != nil {
-		return fmt.Errorf("file %d: next generation: %w", old, err)
+// endRewritten ends the generation of f and begins the next: the file is
+// shorter than the cursor, or holds other bytes before it. The directory was
+// listed since that was found, so that the copy that was made before is known.
+// What was not read of the old one, and no copy has, is lost, as far as its
+// size was known. s.changing and f.mu are held.
+func (s *Set) endRewritten(f *File, now time.Time) (ended bool, err error) {
+	num := f.num
+	rec, _ := f.record()
+	end, ready := s.endOf(num, rec, max(rec.Size, lastSize(f.points)), "rewritten")
+	if !ready {
+		return false, nil
 	}
-	s.paths.Drop(old)
-	s.tellLost(f.place, known-rec.Cursor)
-	return nil
+	if err := s.begin([]*File{f}, num, end.events, now); err != nil {
+		return false, fmt.Errorf("file %d: next generation: %w", num, err)
+	}
+	s.paths.Drop(num)
+	s.tellLost(f.place, end.lost)
+	return true, nil
 }
 
 // lastSize is the largest size that a look of this run saw.
@@ -104,26 +115,18 @@ func lastSize(p ledger.Points) int64 {
 
 // end closes a generation for good. s.changing and f.mu are held.
 func (s *Set) end(f *File, rec ledger.File, why string) error {
-	if err := s.ledger.Append(endEvents(f.num, rec, f.size, why)...); err != nil {
+	end, ready := s.endOf(f.num, rec, f.size, why)
+	if !ready {
+		return nil
+	}
+	if err := s.ledger.Append(end.events...); err != nil {
 		return fmt.Errorf("file %d: end: %w", f.num, err)
 	}
 	s.paths.Drop(f.num)
 	s.drop(f.num)
 	f.closed = true
-	if why == "gone" {
-		s.tellLost(f.place, rec.Size-rec.Cursor)
-	}
+	s.tellLost(f.place, end.lost)
 	return pathless(f.f.Close())
-}
-
-// endEvents end a generation: what is unread up to size, or up to the size
-// that the ledger knows, is lost.
-func endEvents(num uint64, rec ledger.File, size int64, why string) []ledger.Event {
-	var events []ledger.Event
-	if to := max(size, rec.Size); to > rec.Cursor {
-		events = append(events, ledger.Event{Lost: &ledger.Lost{File: num, From: rec.Cursor, To: to, Why: why}})
-	}
-	return append(events, ledger.Event{Close: &ledger.FileClose{File: num, Why: why}})
 }
 
 // sniff looks at the begin of the file, as long as nothing of it was read.

@@ -106,11 +106,11 @@ func printReport(out io.Writer, dir string, r *ledger.Report) error {
 
 // accountRows is both accounts of each class; both come to what was written.
 func accountRows(s *ledger.State) [][]string {
-	rows := [][]string{{"CLASS", "WRITTEN", "=", "UNREAD", "SEALED", "SHIPPED", "EXPIRED", "LOST", "=", "PRESENT", "ERASED", "REMOVED"}}
+	rows := [][]string{{"CLASS", "WRITTEN", "=", "UNREAD", "SEALED", "SHIPPED", "EXPIRED", "LOST", "COPIED", "=", "PRESENT", "ERASED", "REMOVED"}}
 	for _, name := range slices.Sorted(maps.Keys(s.Classes)) {
 		a := s.Classes[name].Account
 		row := []string{name, saidBytes(a.Written), "="}
-		for _, n := range []int64{a.Unread, a.SealedBytes, a.ShippedBytes, a.Expired, a.Lost} {
+		for _, n := range []int64{a.Unread, a.SealedBytes, a.ShippedBytes, a.Expired, a.Lost, a.Copied} {
 			row = append(row, saidBytes(n))
 		}
 		row = append(row, "=")

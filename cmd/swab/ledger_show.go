@@ -62,7 +62,8 @@ func kindNames() []string {
 	var out []string
 	for _, k := range []ledger.Kind{
 		ledger.KindStart, ledger.KindPolicy, ledger.KindSnapshot, ledger.KindOpen, ledger.KindSeen, ledger.KindSeal, ledger.KindShip,
-		ledger.KindErase, ledger.KindErased, ledger.KindExpire, ledger.KindLost, ledger.KindClose, ledger.KindRefused, ledger.KindKey, ledger.KindReveal,
+		ledger.KindErase, ledger.KindErased, ledger.KindExpire, ledger.KindLost, ledger.KindCopied, ledger.KindClose, ledger.KindRefused,
+		ledger.KindKey, ledger.KindReveal,
 		ledger.KindCut, ledger.KindStop,
 	} {
 		out = append(out, string(k))
@@ -113,6 +114,8 @@ func (c classes) of(e *ledger.Event) []string {
 		out = append(out, c[e.Expire.Range.File])
 	case e.Lost != nil:
 		out = append(out, c[e.Lost.File])
+	case e.Copied != nil:
+		out = append(out, c[e.Copied.File])
 	case e.Close != nil:
 		out = append(out, c[e.Close.File])
 	}
@@ -138,6 +141,9 @@ func describe(e *ledger.Event, files classes) string {
 		if e.Open.After > 0 {
 			words += fmt.Sprintf(", after file %d", e.Open.After)
 		}
+		if e.Open.CopyOf > 0 {
+			words += fmt.Sprintf(", a copy of file %d", e.Open.CopyOf)
+		}
 		return words
 	case ledger.KindSeen:
 		return counted(len(e.Seen.Files), "file") + " grew"
@@ -158,6 +164,8 @@ func describe(e *ledger.Event, files classes) string {
 		return fmt.Sprintf("%s bytes %s: a loss, at the limit and never sealed (%s)", file(e.Expire.Range.File), rangeWords(e.Expire.Range.From, e.Expire.Range.To), e.Expire.Why)
 	case ledger.KindLost:
 		return fmt.Sprintf("%s bytes %s at least: gone before they were read (%s)", file(e.Lost.File), rangeWords(e.Lost.From, e.Lost.To), e.Lost.Why)
+	case ledger.KindCopied:
+		return fmt.Sprintf("%s bytes %s: the same as in file %d, which accounts for them", file(e.Copied.File), rangeWords(e.Copied.From, e.Copied.To), e.Copied.In)
 	case ledger.KindClose:
 		return fmt.Sprintf("%s: %s", file(e.Close.File), e.Close.Why)
 	case ledger.KindRefused:

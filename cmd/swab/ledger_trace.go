@@ -110,6 +110,9 @@ func printTrace(w io.Writer, name string, f *ledger.FileTrace, whole bool) {
 	if f.After > 0 {
 		fmt.Fprintf(w, ", after #%d", f.After)
 	}
+	if f.CopyOf > 0 {
+		fmt.Fprintf(w, ", a copy of #%d", f.CopyOf)
+	}
 	fmt.Fprintln(w)
 	var rows [][]string
 	end := int64(0)
@@ -153,7 +156,12 @@ func rangeRow(r *ledger.RangeTrace, f *ledger.FileTrace) []string {
 	if r.Lost {
 		return append(row, fmt.Sprintf("lost %s, before they were read (%s)", stamp(r.At), r.Why))
 	}
-	if r.Batch.Class == ledger.ExpireClass {
+	if r.In > 0 && r.Batch.Class == "" {
+		return append(row, fmt.Sprintf("read in its copy #%d since %s", r.In, stamp(r.At)))
+	}
+	if r.In > 0 {
+		row = append(row, fmt.Sprintf("read in #%d, of which it is a copy, by %s", r.In, stamp(r.At)))
+	} else if r.Batch.Class == ledger.ExpireClass {
 		row = append(row, fmt.Sprintf("expired %s, never sealed: a loss (%s)", stamp(r.At), r.Why))
 	} else {
 		row = append(row, "read and sealed "+stamp(r.At)+" #"+strconv.FormatUint(r.Batch.Number, 10))
