@@ -107,6 +107,9 @@ func (k *known) load(dir string, state *ledger.State) error {
 	k.state = state
 	k.byIno, k.away, k.mode = map[uint64][]uint64{}, map[uint64]bool{}, map[uint64]string{}
 	for _, num := range slices.Sorted(maps.Keys(state.Files)) {
+		if state.Files[num].Stream != "" {
+			continue
+		}
 		ino := state.Files[num].ID.Ino
 		k.byIno[ino] = append(k.byIno[ino], num)
 	}
@@ -159,7 +162,7 @@ func (k *known) rest(rules []tail.Rule, seen map[inode]bool) []*target {
 	for _, num := range slices.Sorted(maps.Keys(k.state.Files)) {
 		rec := k.state.Files[num]
 		place, ok := k.paths.Get(num)
-		if !ok {
+		if !ok || rec.Stream != "" {
 			continue
 		}
 		info, err := os.Lstat(place.Path())

@@ -14,10 +14,17 @@ import (
 
 // greet says in a few lines what this swab is, does and promises here.
 func (d *Daemon) greet() {
+	if d.greeted {
+		return
+	}
+	d.greeted = true
 	var classes []string
 	files := map[string]int{}
 	for _, f := range d.files.Files() {
 		files[f.Class()]++
+	}
+	for _, s := range d.streams {
+		files[s.class]++
 	}
 	for _, l := range d.lanes {
 		c := l.class
@@ -38,6 +45,7 @@ func (d *Daemon) greet() {
 		}
 	})
 	d.log.Info("state", "directory", d.names.String(d.cfg.State), "unread_bytes", left.Unread, "unshipped_batches", batches, "spool_bytes", d.spool.Used())
+	d.greetStreams()
 	for _, dev := range d.devices() {
 		if !dev.Reaches {
 			d.log.Warn("overwriting does not reach every copy on this file system", "file_system", dev.FS, "note", dev.Note)

@@ -42,6 +42,11 @@ type lane struct {
 	// has shown of the age of bytes that wait, Unix seconds.
 	key   textKey
 	older map[*tail.File]int64
+	// streams are those of the class (stream.go); woken tells that one of them
+	// has something, and streamed that the last batch was of one.
+	streams  []*stream
+	woken    chan struct{}
+	streamed bool
 }
 
 // retryEvery is how often a file that could not be read is tried again.
@@ -57,6 +62,7 @@ func newLane(c config.Class, codec config.Codec) (*lane, error) {
 	l := &lane{
 		class: c, codec: ship.Codec{Name: codec.Name, Level: codec.Level},
 		buf: make([]byte, laneBuffer), rules: c.Scrub.String(), retry: map[*tail.File]time.Time{}, older: map[*tail.File]int64{},
+		woken: make(chan struct{}, 1),
 	}
 	if c.Opaque {
 		l.codec, l.rules = ship.Codec{Name: ship.CodecNone}, "none"
@@ -80,7 +86,7 @@ func (l *lane) ext() string {
 func (d *Daemon) laneLoop(ctx context.Context, l *lane) error {
 	tick := time.NewTicker(lanePoll)
 	defer tick.Stop()
-	for ctx.Err() == nil {
+	for drain := d.drain; ctx.Err() == nil; {
 		draining := d.draining() // asked before collecting: the last pass takes all
 		sealed, err := d.collect(ctx, l, draining)
 		if err != nil {
@@ -91,13 +97,17 @@ func (d *Daemon) laneLoop(ctx context.Context, l *lane) error {
 		if sealed {
 			continue
 		}
-		if draining {
+		if draining && streamsClosed(l.streams) {
 			return nil
+		}
+		if draining {
+			drain = nil
 		}
 		select {
 		case <-ctx.Done():
 		case <-tick.C:
-		case <-d.drain:
+		case <-l.woken:
+		case <-drain:
 		}
 	}
 	return nil
@@ -121,6 +131,9 @@ func (d *Daemon) collect(ctx context.Context, l *lane, force bool) (bool, error)
 	now := d.clock.Now()
 	if err := l.forgetKey(now); err != nil {
 		return false, err
+	}
+	if sealed, err := d.collectStreams(ctx, l, now); sealed || err != nil {
+		return sealed, err
 	}
 	waiting, err := d.files.Pending(l.class.Name, now)
 	if err != nil {
@@ -312,23 +325,33 @@ func (d *Daemon) sealFiles(ctx context.Context, l *lane, waiting []tail.Waiting,
 			return false, errors.Join(fmt.Errorf("file %d: sync of its lines: %w", f.Num(), err), draft.Discard())
 		}
 	}
-	sealed, err := draft.Seal()
-	if err != nil {
+	if err := d.record(b, id, last.LastKey, key.Day, rules, now); err != nil {
 		return false, err
 	}
+	return true, nil
+}
+
+// record seals the draft and writes its event: sumsKey is the day of the key
+// of its sums, empty where it has none.
+func (d *Daemon) record(b *building, id ledger.BatchID, lastKey time.Time, sumsKey, rules string, now time.Time) error {
+	l := b.lane
+	sealed, err := b.draft.Seal()
+	if err != nil {
+		return err
+	}
 	d.reached(stepSpooled)
-	at := later(now, last.LastKey)
+	at := later(now, lastKey)
 	event := ledger.Seal{
 		Batch: id, Key: ship.Key(d.cfg.To.Prefix, id.Class, at, d.host, d.node, id.Number, sealed.SHA256, l.ext()),
 		SHA256: hex.EncodeToString(sealed.SHA256[:]), Size: sealed.Size,
-		Sums: hex.EncodeToString(sealed.SumsSHA256[:]), SumsKey: key.Day, Scrub: rules, Ranges: b.ranges,
+		Sums: hex.EncodeToString(sealed.SumsSHA256[:]), SumsKey: sumsKey, Scrub: rules, Ranges: b.ranges,
 	}
 	for _, r := range b.ranges {
 		event.Raw += r.Len()
 		event.Lines += r.Lines
 	}
 	if err := d.ledger.Append(ledger.Event{Seal: &event}); err != nil {
-		return false, errors.Join(err, d.withdraw(id))
+		return errors.Join(err, d.withdraw(id))
 	}
 	for f, streams := range b.open {
 		if delete(l.open, f); streams != 0 {
@@ -338,7 +361,7 @@ func (d *Daemon) sealFiles(ctx context.Context, l *lane, waiting []tail.Waiting,
 	d.haveSums(id)
 	l.sealedOf(b)
 	d.reached(stepSealed)
-	return true, nil
+	return nil
 }
 
 // withdraw removes a batch from the spool that the ledger refused: a generation

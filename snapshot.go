@@ -75,8 +75,9 @@ func (d *Daemon) Snapshot() status.Snapshot {
 	for _, f := range d.files.Files() {
 		d.showFile(classes[f.Class()], f, now)
 	}
+	d.showStreams(classes, now)
 	for _, c := range classes {
-		c.Backlog = c.Account.Unread
+		c.Backlog += c.Account.Unread
 		if behind := c.SealedBatches - c.ShippedBatches; behind > 0 && !s.StoreDownSince.IsZero() {
 			c.State = "store down; what is sealed waits in the spool"
 		}

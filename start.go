@@ -40,7 +40,7 @@ func Open(ctx context.Context, cfg *config.Config, log *slog.Logger) (*Daemon, e
 	}
 	d := &Daemon{
 		cfg: cfg, log: log, names: names, drain: make(chan struct{}), sealed: make(chan struct{}, 1),
-		started: time.Now(), shippers: map[string]*shipper{}, sums: map[ledger.BatchID]bool{}, keysHeld: map[string]int{},
+		streamsDone: make(chan struct{}), started: time.Now(), shippers: map[string]*shipper{}, sums: map[ledger.BatchID]bool{}, keysHeld: map[string]int{},
 	}
 	first, err := firstStart(cfg.State)
 	if err != nil {
@@ -130,7 +130,7 @@ func (d *Daemon) preflight() error {
 			faults = append(faults, unwritable(d.names.String(f.Path), f.Info, err))
 		}
 	}
-	return errors.Join(faults...)
+	return errors.Join(append(faults, d.checkStreams())...)
 }
 
 // unwritable says what is wrong with a log that swab cannot erase, and what to
@@ -335,7 +335,7 @@ func (d *Daemon) begin() error {
 		}
 		d.lanes = append(d.lanes, l)
 	}
-	return d.adoptClasses(old)
+	return errors.Join(d.adoptClasses(old), d.openStreams())
 }
 
 // adoptClasses makes lanes for the classes that the ledger knows and no --log

@@ -17,6 +17,7 @@
 package swab
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -55,7 +56,12 @@ type Daemon struct {
 	started    time.Time
 	contact    contact
 	lanes      []*lane
-	shippers   map[string]*shipper // by class
+	streams    []*stream
+	// streamsDone is closed when all streams are.
+	streamsDone chan struct{}
+	lastStream  sync.Once
+	greeted     bool
+	shippers    map[string]*shipper // by class
 
 	// erasing is held while ranges are overwritten or files unlinked.
 	erasing sync.Mutex
@@ -105,6 +111,9 @@ func (d *Daemon) run(ctx context.Context) error {
 	for _, s := range d.shippers {
 		start(func(ctx context.Context) error { return d.shipLoop(ctx, s) })
 	}
+	for _, s := range d.streams {
+		wg.Go(func() { d.readStream(work, s) })
+	}
 	var reading sync.WaitGroup
 	for _, l := range d.lanes {
 		reading.Go(func() {
@@ -117,6 +126,7 @@ func (d *Daemon) run(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 	case <-work.Done():
+	case <-d.allRead():
 	}
 	if err := d.sweepOn(); err != nil { // what was created a moment ago is read, too
 		stop(err)
@@ -128,8 +138,12 @@ func (d *Daemon) run(ctx context.Context) error {
 	stop(errStopped)
 	reading.Wait()
 	wg.Wait()
+	ended := d.endOfStreams(ctx)
 	if err := context.Cause(work); !errors.Is(err, errStopped) {
-		return err
+		return errors.Join(err, ended)
+	}
+	if ended != nil {
+		return ended
 	}
 	return d.ledger.Append(ledger.Event{Stop: &ledger.Stop{Why: "asked to"}})
 }
@@ -168,6 +182,11 @@ func (d *Daemon) Once(ctx context.Context, progress func(Progress)) error {
 }
 
 func (d *Daemon) passOnce(ctx context.Context, progress func(Progress)) error {
+	if len(d.streams) > 0 { // to their end, as Run reads them; then the rest
+		if err := d.run(ctx); err != nil || ctx.Err() != nil {
+			return cmp.Or(err, ctx.Err())
+		}
+	}
 	d.once.Do(func() { close(d.drain) })
 	if err := d.sweep(); err != nil {
 		return err
@@ -306,7 +325,7 @@ func (d *Daemon) sweepOn() error {
 }
 
 func (d *Daemon) noteGrowth() error {
-	grown := d.files.Growth()
+	grown := append(d.files.Growth(), d.streamGrowth()...)
 	if len(grown) == 0 {
 		return nil
 	}
@@ -361,6 +380,7 @@ func (d *Daemon) draining() bool {
 
 // Close gives files and state back. It writes nothing.
 func (d *Daemon) Close() error {
+	d.freeStreams()
 	return errors.Join(d.files.Close(), d.spool.Close(), d.closePseudonyms(), d.ledger.Close())
 }
 

@@ -20,6 +20,7 @@ const PolicyRawLimit = 168 * time.Hour
 // Config is what `swab run` was asked to do, checked and complete.
 type Config struct {
 	Logs    []Log    // in the order of the flags
+	Streams []Stream // those --log that name standard input or a FIFO
 	Exclude []string // absolute doublestar patterns, cleaned
 	Follow  []string // absolute directories, cleaned
 	To      Destination

@@ -45,7 +45,9 @@ func (d *draft) finish() {
 		d.faultOf("raw-limit", tooLong(PolicyRawLimit))
 		d.global.rawLimit = PolicyRawLimit
 	}
-	d.resolveLogs(d.resolveClasses())
+	classes := d.resolveClasses()
+	d.resolveLogs(classes)
+	d.resolveStreams(classes)
 	d.checkGlobs()
 	d.checkState()
 	d.checkKeySecret()
@@ -67,15 +69,21 @@ func (d *draft) checkPresence() {
 	}
 }
 
+// classOf finds the class that a --log names.
+func (d *draft) classOf(from assign, name string, classes map[string]Class) (Class, bool) {
+	class, ok := classes[name]
+	if !ok && d.specs[name] == nil { // else its --class is the fault
+		d.fault(from, unknown("class", name, d.classNames()))
+	}
+	return class, ok
+}
+
 // resolveLogs gives each log its class and its way of erasing.
 func (d *draft) resolveLogs(classes map[string]Class) {
 	d.cfg.Classes = map[string]Class{}
 	for _, l := range d.logs {
-		class, ok := classes[l.log.Class]
+		class, ok := d.classOf(l.from, l.log.Class, classes)
 		if !ok {
-			if d.specs[l.log.Class] == nil { // else its --class is the fault
-				d.fault(l.from, unknown("class", l.log.Class, d.classNames()))
-			}
 			continue
 		}
 		l.log.Erase = class.Erase

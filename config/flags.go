@@ -73,7 +73,7 @@ func runFlags() []flagDef {
 
 func readFlags() []flagDef {
 	return []flagDef{
-		{FlagInfo{Name: "log", Value: "CLASS=GLOB", Repeat: true, Usage: "Files to read and their class. ** matches any depth. Quote it."}, (*draft).addLog},
+		{FlagInfo{Name: "log", Value: "CLASS=GLOB", Repeat: true, Usage: "Files to read and their class. ** matches any depth. Quote it. CLASS=- is standard input, CLASS=fifo:PATH a named pipe."}, (*draft).addLog},
 		{FlagInfo{Name: "exclude", Value: "GLOB", Repeat: true, Usage: "Files to leave alone. A name without a slash (*.gz) counts in every directory."}, (*draft).addExclude},
 		{FlagInfo{Name: "follow", Value: "DIR", Repeat: true, Usage: "A directory that symbolic links among the logs may lead into, such as /var/log/pods."}, (*draft).addFollow},
 		{FlagInfo{Name: "flags-from", Value: "FILE", Usage: "Read flags from FILE too, one a line: --name value, or name=value; # begins a comment."}, nothing},

@@ -24,11 +24,8 @@ func (d *draft) addLog(a assign) {
 	case !found:
 		d.fault(a, "has no class. Write CLASS=GLOB, such as web=/var/log/nginx/*.log")
 		return
-	case glob == "-":
-		d.fault(a, "this version cannot read standard input. Name files")
-		return
-	case strings.HasPrefix(glob, "fifo:"):
-		d.fault(a, "this version cannot read a fifo. Name files")
+	case glob == stdinName || strings.HasPrefix(glob, fifoPrefix):
+		d.addStream(a, class, glob)
 		return
 	}
 	p, err := absPattern(d.cwd, glob)

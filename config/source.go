@@ -36,7 +36,9 @@ type draft struct {
 	given  map[string]given
 	global global
 	logs   []logEntry
-	specs  map[string]*classEntry
+	// streams are those --log that name no files.
+	streams []streamEntry
+	specs   map[string]*classEntry
 	// excluded holds Config.Exclude with the braces expanded.
 	excluded []string
 	follows  []assign

@@ -196,7 +196,7 @@ func (s *State) Imbalances() []string {
 	for _, f := range s.Files {
 		c := of(f.Class)
 		c.unread += f.Unread()
-		c.present += f.Size - f.Gone.Len()
+		c.present += f.raw()
 	}
 	for id, b := range s.Batches {
 		for _, r := range b.Ranges {
@@ -214,7 +214,7 @@ func (s *State) Imbalances() []string {
 	for name, c := range s.Classes {
 		a, n := c.Account, of(name)
 		wrong(name, "unread + sealed + shipped + expired + lost + copied", a.Content(), a.Written)
-		wrong(name, "present + erased + removed", a.Raw(), a.Written)
+		wrong(name, "present + erased + removed + streamed", a.Raw(), a.Written)
 		wrong(name, "unread, counted by file,", n.unread, a.Unread)
 		wrong(name, "sealed, counted by batch,", n.sealed, a.SealedBytes)
 		wrong(name, "present, counted by file,", n.present, a.Present)

@@ -181,6 +181,9 @@ func (s *State) applyExpire(e *Event, sum string) error {
 		return err
 	}
 	f := s.Files[x.Range.File]
+	if f.Stream != "" {
+		return fmt.Errorf("file %d is a stream: there is nothing to overwrite", x.Range.File)
+	}
 	if _, due, err := s.limit(f.Class, x.Range.Oldest, e.At); err != nil {
 		return fmt.Errorf("file %d: %w", x.Range.File, err)
 	} else if !due {

@@ -158,6 +158,9 @@ type FileOpen struct {
 	// is read here while the original is.
 	CopyOf uint64 `json:"copy_of,omitempty"`
 	Copied int64  `json:"copied,omitempty"`
+	// Stream is set for a stream, "stdin" or "fifo", which has no identity and
+	// no size at first sight. Its offsets count from the number's begin.
+	Stream string `json:"stream,omitempty"`
 	// Size is what the file held at first sight, in bytes: older than swab's
 	// first sight of it.
 	Size int64 `json:"size"`
@@ -322,7 +325,8 @@ type Lost struct {
 type FileClose struct {
 	File uint64 `json:"f"`
 	// Why is "unlinked" (by swab, all erased), "gone" (removed by someone
-	// else), "rewritten" (truncated or replaced: the next generation began).
+	// else), "rewritten" (truncated or replaced: the next generation began);
+	// of a stream "ended", "stopped" or "cut off".
 	Why string `json:"why"`
 }
 

@@ -78,11 +78,14 @@ func (s *State) applyOpen(e *Event) error {
 	if o.File != s.NextFile {
 		return fmt.Errorf("file %d, want number %d", o.File, s.NextFile)
 	}
+	if !o.legalStream() {
+		return fmt.Errorf("file %d: no stream %q", o.File, o.Stream)
+	}
 	if o.Size < 0 || o.Class == "" || o.Class == ExpireClass || o.Class == CopyClass {
 		return fmt.Errorf("file %d: size %d, class %q", o.File, o.Size, o.Class)
 	}
 	f := &File{
-		Class: o.Class, ID: o.ID, After: o.After, Head: o.Head, Size: o.Size,
+		Class: o.Class, ID: o.ID, After: o.After, Stream: o.Stream, Head: o.Head, Size: o.Size,
 		First: Point{At: sizeAt(o.SizeAt, e), Size: o.Size},
 	}
 	if err := s.follow(f, o); err != nil {
@@ -111,10 +114,15 @@ func (a *Account) grow(n int64) {
 
 // growTo books that f reaches to size.
 func (s *State) growTo(f *File, size int64) {
-	if size > f.Size {
-		s.class(f.Class).Account.grow(size - f.Size)
-		f.Size = size
+	if size <= f.Size {
+		return
 	}
+	a, n := &s.class(f.Class).Account, size-f.Size
+	if f.Size = size; f.Stream != "" {
+		a.growStream(n)
+		return
+	}
+	a.grow(n)
 }
 
 func (s *State) applySeen(e *Event) error {
@@ -201,7 +209,7 @@ func (s *State) applySeal(e *Event, sum string) error {
 		a.Unread -= r.Len()
 		a.SealedBytes += r.Len()
 		a.Lines += r.Lines
-		b.Ranges = append(b.Ranges, BatchRange{Range: r, Class: f.Class})
+		b.Ranges = append(b.Ranges, BatchRange{Range: r, Class: f.Class, Gone: f.Stream != ""})
 	}
 	c.Sealed = seal.Batch.Number
 	c.LastKey = e.At
@@ -255,7 +263,7 @@ func (s *State) applyClose(c *FileClose) error {
 	if f.Unread() != 0 {
 		return fmt.Errorf("file %d: %d bytes are unread and not accounted for", c.File, f.Unread())
 	}
-	left := f.Size - f.Gone.Len()
+	left := f.raw()
 	if c.Why == "unlinked" && left != 0 {
 		return fmt.Errorf("file %d: unlinked with %d raw bytes", c.File, left)
 	}

@@ -74,6 +74,8 @@ type Account struct {
 	Present int64 `json:"present"`
 	Erased  int64 `json:"erased"`
 	Removed int64 `json:"removed"`
+	// Streamed bytes came through a pipe: they never lay on a disk.
+	Streamed int64 `json:"streamed,omitempty"`
 
 	Lines        int64 `json:"lines"` // sealed, ever
 	LinesShipped int64 `json:"lines_shipped"`
@@ -85,13 +87,15 @@ func (a Account) Content() int64 {
 }
 
 // Raw is what the second account comes to; it must equal Written.
-func (a Account) Raw() int64 { return a.Present + a.Erased + a.Removed }
+func (a Account) Raw() int64 { return a.Present + a.Erased + a.Removed + a.Streamed }
 
 // File is one generation of one file.
 type File struct {
 	Class string `json:"class"`
 	ID    FileID `json:"id"`
 	After uint64 `json:"after,omitempty"`
+	// Stream is set for a stream, as in [FileOpen].
+	Stream string `json:"stream,omitempty"`
 	// Origin is set for a copy.
 	Origin *Origin `json:"origin,omitempty"`
 	// Heir is the copy that has what was unread when the file ended.

@@ -36,6 +36,7 @@ type FileTrace struct {
 	Class  string
 	After  uint64    // the generation before, 0 for none
 	CopyOf uint64    // what it was copied from, 0 for none
+	Stream string    // as in [FileOpen]; empty for a file
 	Opened time.Time // first sight
 	Size   int64     // the largest known, bytes
 	Ranges []*RangeTrace
@@ -122,7 +123,7 @@ func (t *Trace) Add(e *Event) {
 		}
 	case KindOpen:
 		o := e.Open
-		t.files[o.File] = &FileTrace{File: o.File, Class: o.Class, After: o.After, CopyOf: o.CopyOf, Opened: e.At, Size: o.Size}
+		t.files[o.File] = &FileTrace{File: o.File, Class: o.Class, After: o.After, CopyOf: o.CopyOf, Stream: o.Stream, Opened: e.At, Size: o.Size}
 	case KindSeen:
 		for _, g := range e.Seen.Files {
 			if f := t.files[g.File]; f != nil {
@@ -184,7 +185,7 @@ func (t *Trace) snapshot(e *Event) {
 	t.begun = true
 	for num, f := range e.Snapshot.State.Files {
 		if t.files[num] == nil {
-			t.files[num] = &FileTrace{File: num, Class: f.Class, After: f.After, CopyOf: f.Follows(), Opened: time.Unix(f.First.At, 0).UTC(), Size: f.Size}
+			t.files[num] = &FileTrace{File: num, Class: f.Class, After: f.After, CopyOf: f.Follows(), Stream: f.Stream, Opened: time.Unix(f.First.At, 0).UTC(), Size: f.Size}
 		}
 	}
 	for id, b := range e.Snapshot.State.Batches {

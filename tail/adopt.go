@@ -169,7 +169,7 @@ func (s *Set) unopened() map[ledger.FileID]uint64 {
 	list := map[ledger.FileID]uint64{}
 	s.ledger.View(func(st *ledger.State) {
 		for num, f := range st.Files {
-			if s.files[num] == nil && num > list[f.ID] {
+			if f.Stream == "" && s.files[num] == nil && num > list[f.ID] {
 				list[f.ID] = num
 			}
 		}

@@ -79,7 +79,7 @@ func (s *Set) originals(place ledger.Place, not uint64) []original {
 	var list []original
 	s.ledger.View(func(st *ledger.State) {
 		for num, rec := range st.Files {
-			if num == not || rec.Follows() != 0 {
+			if num == not || rec.Follows() != 0 || rec.Stream != "" {
 				continue
 			}
 			at, home := s.lies(num)

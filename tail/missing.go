@@ -18,7 +18,7 @@ func (s *Set) adoptRest(now time.Time) error {
 	missing := map[uint64]ledger.File{}
 	s.ledger.View(func(st *ledger.State) {
 		for num, rec := range st.Files {
-			if s.files[num] == nil {
+			if s.files[num] == nil && rec.Stream == "" {
 				missing[num] = *rec
 			}
 		}

@@ -137,6 +137,9 @@ func describe(e *ledger.Event, files classes) string {
 		}
 		return words
 	case ledger.KindOpen:
+		if e.Open.Stream != "" {
+			return fmt.Sprintf("%s, %s", file(e.Open.File), streamWords(e.Open.Stream))
+		}
 		words := fmt.Sprintf("%s, %s at first sight", file(e.Open.File), saidBytes(e.Open.Size))
 		if e.Open.After > 0 {
 			words += fmt.Sprintf(", after file %d", e.Open.After)

@@ -106,6 +106,9 @@ func traceQuery(dir, arg string, places map[uint64]ledger.Place) (ledger.Query, 
 // printTrace prints a file's history; whole tells that all of the file was
 // asked for, not an object's part of it.
 func printTrace(w io.Writer, name string, f *ledger.FileTrace, whole bool) {
+	if f.Stream != "" {
+		name += ", " + streamWords(f.Stream)
+	}
 	fmt.Fprintf(w, "%s, class %s, first seen %s", name, f.Class, stamp(f.Opened))
 	if f.After > 0 {
 		fmt.Fprintf(w, ", after #%d", f.After)
@@ -145,9 +148,19 @@ func printTrace(w io.Writer, name string, f *ledger.FileTrace, whole bool) {
 		fmt.Fprintf(w, "    removed by swab %s: all of it was overwritten\n", stamp(f.Closed))
 	case "gone":
 		fmt.Fprintf(w, "    removed by someone else %s\n", stamp(f.Closed))
+	case ledger.StreamEnded:
+		fmt.Fprintf(w, "    the input ended %s\n", stamp(f.Closed))
 	default:
 		fmt.Fprintf(w, "    ended %s: %s\n", stamp(f.Closed), f.Why)
 	}
+}
+
+// streamWords names a kind of stream.
+func streamWords(kind string) string {
+	if kind == ledger.StreamStdin {
+		return "standard input"
+	}
+	return "a named pipe"
 }
 
 // rangeRow is one range's history in columns.
@@ -181,6 +194,8 @@ func rangeRow(r *ledger.RangeTrace, f *ledger.FileTrace) []string {
 // erasedWords says what became of the raw bytes.
 func erasedWords(r *ledger.RangeTrace, f *ledger.FileTrace) string {
 	switch {
+	case f.Stream != "":
+		return "never on a disk"
 	case !r.Erased.IsZero():
 		how := []string{"synced"}
 		switch r.Fill {

@@ -36,7 +36,7 @@ func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writ
 		return printForecast(stdout, forecast, cfg.JSON, terminal(stdout))
 	}
 	log := logger(stderr, cfg)
-	ctx, stop := stopSignals(ctx, log)
+	ctx, stop := stopSignals(ctx, log, len(cfg.Streams) > 0)
 	defer stop()
 	d, err := swab.Open(ctx, cfg, log)
 	if err != nil {
@@ -66,9 +66,12 @@ func logger(w io.Writer, cfg *config.Config) *slog.Logger {
 // errSecondSignal says that an operator did not want to wait for the flush.
 var errSecondSignal = errors.New("second signal: left without flushing; nothing is lost, the next start goes on")
 
+// errStreamsCut is the same where nobody can read again what was read.
+var errStreamsCut = errors.New("second signal: left without flushing; what was read of a stream and not sealed is lost")
+
 // stopSignals ends ctx at the first SIGTERM or SIGINT, and the process at the
 // second. SIGHUP changes nothing, and says so.
-func stopSignals(ctx context.Context, log *slog.Logger) (context.Context, func()) {
+func stopSignals(ctx context.Context, log *slog.Logger, streams bool) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGTERM, os.Interrupt, syscall.SIGHUP)
@@ -83,10 +86,17 @@ func stopSignals(ctx context.Context, log *slog.Logger) (context.Context, func()
 				case s == syscall.SIGHUP:
 					log.Info("SIGHUP: flags are fixed at start; restart to change them")
 				case ctx.Err() == nil:
+					if streams {
+						log.Info("stopping: standard input is read to its end, for half of --shutdown-timeout at most, and a named pipe until it is empty", "signal", s.String())
+					}
 					log.Info("stopping: reading stops, what is read is shipped; a second signal leaves at once", "signal", s.String())
 					cancel()
 				default:
-					log.Error(errSecondSignal.Error())
+					err := errSecondSignal
+					if streams {
+						err = errStreamsCut
+					}
+					log.Error(err.Error())
 					os.Exit(exitFailed)
 				}
 			}
