@@ -70,7 +70,7 @@ func (s *State) follow(f *File, o *FileOpen) error {
 		return nil
 	}
 	of := s.Files[o.CopyOf]
-	if of == nil || of.Class != o.Class || of.Follows() != 0 || o.Copied <= 0 || o.Copied > o.Size {
+	if of == nil || of.Class != o.Class || of.Stream != "" || of.Follows() != 0 || o.Copied <= 0 || o.Copied > o.Size {
 		return fmt.Errorf("file %d: no copy of file %d", o.File, o.CopyOf)
 	}
 	f.Origin = &Origin{File: o.CopyOf, Size: o.Copied, Born: of.born(), Live: true}

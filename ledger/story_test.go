@@ -25,7 +25,7 @@ func (s *story) next(t *rapid.T) (e Event, ok bool) {
 	st := s.state()
 	files := slices.Sorted(maps.Keys(st.Files))
 	kinds := []func(*rapid.T, *State, []uint64) (Event, bool){
-		s.open, s.seen, s.seen, s.seal, s.seal, s.ship, s.ship, s.erase, s.erased, s.expire, s.lost, s.close, s.other,
+		s.open, s.stream, s.seen, s.seen, s.seal, s.seal, s.ship, s.ship, s.erase, s.erased, s.expire, s.lost, s.close, s.other,
 	}
 	return kinds[rapid.IntRange(0, len(kinds)-1).Draw(t, "kind")](t, st, files)
 }
@@ -44,6 +44,11 @@ func (s *story) open(t *rapid.T, st *State, files []uint64) (Event, bool) {
 	e.Open.After, _ = pick(t, files, "after")
 	e.Open.Head = &Mark{Len: 5, Day: "2026-11-23", Sum: "aa"}
 	return e, true
+}
+
+func (s *story) stream(t *rapid.T, st *State, _ []uint64) (Event, bool) {
+	class, _ := pick(t, storyClasses, "class")
+	return streamEvent(st.NextFile, class, rapid.SampledFrom([]string{StreamStdin, StreamFIFO}).Draw(t, "stream")), true
 }
 
 func (s *story) seen(t *rapid.T, st *State, files []uint64) (Event, bool) {
@@ -149,7 +154,7 @@ func (s *story) erased(t *rapid.T, st *State, _ []uint64) (Event, bool) {
 
 func (s *story) expire(t *rapid.T, st *State, files []uint64) (Event, bool) {
 	file, ok := pick(t, files, "file")
-	if !ok {
+	if !ok || st.Files[file].Stream != "" {
 		return Event{}, false
 	}
 	r := s.draw(t, st, file, st.Files[file].Cursor)
