@@ -242,7 +242,7 @@ func (b *bench) tryEvents(kind ledger.Kind) []ledger.Event {
 // order; what is missing never left the pipe.
 func TestSIGTERMWithAWriterThatGoesOn(t *testing.T) {
 	b := newBench(t)
-	p := b.pipe("", "--log", "api=-", "--shutdown-timeout", "20s")
+	p := b.pipe("", "--log", "api=-", "--shutdown-timeout", "8s")
 	var accepted atomic.Int64
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -418,6 +418,58 @@ func TestAFullSpoolHoldsTheWriterUp(t *testing.T) {
 	}
 	p.peak(80)
 	b.check()
+}
+
+// SIGTERM with the store away and the spool full: what cannot be sealed in time
+// is lost, which the status and the ledger say; what is sealed is shipped by
+// the next start.
+func TestSIGTERMWithAFullSpoolSaysWhatIsLost(t *testing.T) {
+	b := newBench(t)
+	p := b.pipe("", "--log", "api=-", "--batch-age", "50ms", "--batch-size", "4KiB", "--spool-limit", "4KiB", "--shutdown-timeout", "1s")
+	p.write(rawLines(0, 1))
+	eventually(t, "the first object", func() bool { return len(b.objects()) == 1 })
+	away := b.out + ".away"
+	if err := os.Rename(b.out, away); err != nil {
+		t.Fatal(err)
+	}
+	const lines = 20000
+	p.write(rawLines(1, lines))
+	eventually(t, "a full spool", func() bool { return dirSize(t, filepath.Join(b.state, "spool")) >= 4<<10 })
+	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	err := p.Wait()
+	if err == nil || !strings.Contains(p.said.String(), "could not be sealed in time; they are lost") {
+		t.Errorf("it ended with %v and said:\n%s", err, p.said)
+	}
+	a := b.check().State.Account("api")
+	if a.Lost == 0 || a.Lost+a.SealedBytes+a.ShippedBytes != a.Written {
+		t.Errorf("account: %+v, want bytes lost, and all others sealed", a)
+	}
+	if err := os.Rename(away, b.out); err != nil {
+		t.Fatal(err)
+	}
+	b.pipe("", "--log", "api=-").end()
+	list := b.numbers()
+	runOf(t, list)
+	if n := int64(len(list)) * int64(len(rawLines(0, 1))); n != a.SealedBytes+a.ShippedBytes {
+		t.Errorf("%d bytes of lines are in the store, want %d", n, a.SealedBytes+a.ShippedBytes)
+	}
+}
+
+// dirSize is the size of the files in a directory, as far as they stay.
+func dirSize(t *testing.T, dir string) (n int64) {
+	t.Helper()
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range list {
+		if info, err := e.Info(); err == nil {
+			n += info.Size()
+		}
+	}
+	return n
 }
 
 // peak fails the test where swab's resident memory was more than so many MiB.

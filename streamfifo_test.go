@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"swab/ledger"
 )
@@ -146,4 +147,60 @@ func TestWhatIsNoFIFOIsRefused(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What waits in memory shows as backlog, once, whatever the ledger knows of it.
+func TestAStreamsBacklogShows(t *testing.T) {
+	b := newBench(t)
+	d := b.open("--log", "api=fifo:"+b.fifo())
+	s := d.streams[0]
+	now := d.clock.Now()
+	if err := s.take([]byte("half a line"), now, d.cfg.BatchSize); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if c := d.Snapshot().Classes[0]; c.Backlog != 11 || c.Files != 1 || c.OldestRaw == 0 {
+			t.Errorf("%+v, want a backlog of 11 bytes of 1 file", c)
+		}
+		if err := d.noteGrowth(); err != nil { // now the ledger counts it as unread
+			t.Fatal(err)
+		}
+	}
+	s.release(11, false)
+}
+
+// Invariant 4: what waits in memory with the store away and the spool full is
+// wiped at its limit, and booked as lost; before it is not.
+func TestAStreamsBytesAreWipedAtTheirLimit(t *testing.T) {
+	b := newBench(t)
+	d := b.open("--log", "api=fifo:"+b.fifo(), "--raw-limit", "1h")
+	h := &hands{wall: time.Now(), boot: time.Hour}
+	d.clock = h.clock(time.Time{})
+	d.cfg.SpoolLimit, d.cfg.FirstGrace = 0, 0
+	d.contact.failed(d.clock.Now(), "away")
+	s, l := d.streams[0], d.lanes[0]
+	if err := s.take([]byte("a line 203.0.113.77\n"), d.clock.Now(), d.cfg.BatchSize); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		pass time.Duration
+		held int
+	}{{59 * time.Minute, 20}, {2 * time.Minute, 0}} {
+		h.pass(c.pass)
+		if sealed, err := d.collect(t.Context(), l, true); sealed || err != nil {
+			t.Fatalf("sealed %t, %v", sealed, err)
+		}
+		if s.buf.held != c.held {
+			t.Errorf("%d bytes are in memory, want %d", s.buf.held, c.held)
+		}
+	}
+	if a := b.account(d, "api"); a.Lost != 20 || a.Written != 20 || a.Streamed != 20 {
+		t.Errorf("account: %+v, want 20 bytes lost", a)
+	}
+}
+
+// account is a class's, of a daemon that is open.
+func (b *bench) account(d *Daemon, class string) (a ledger.Account) {
+	d.ledger.View(func(s *ledger.State) { a = s.Account(class) })
+	return a
 }

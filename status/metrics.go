@@ -102,13 +102,14 @@ func contentMetrics() []metric[Class] {
 	}
 }
 
-// rawMetrics are the account of raw bytes, present + erased + removed =
-// written, and their age.
+// rawMetrics are the account of raw bytes, present + erased + removed +
+// streamed = written, and their age.
 func rawMetrics() []metric[Class] {
 	return []metric[Class]{
 		classGauge("swab_raw_present_bytes", "Raw bytes still on the host.", func(c Class) float64 { return float64(c.Account.Present) }),
 		classCounter("swab_raw_erased_bytes_total", "Raw bytes overwritten by swab.", func(c Class) float64 { return float64(c.Account.Erased) }),
 		classCounter("swab_raw_removed_bytes_total", "Raw bytes freed by someone else.", func(c Class) float64 { return float64(c.Account.Removed) }),
+		classCounter("swab_raw_streamed_bytes_total", "Raw bytes that came through a pipe and never lay on a disk.", func(c Class) float64 { return float64(c.Account.Streamed) }),
 		classGauge("swab_raw_oldest_age_seconds", "Age of the oldest raw byte on the host; 0 is none, +Inf is not known.", func(c Class) float64 {
 			if c.OldestUnknown {
 				return math.Inf(1)

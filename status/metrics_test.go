@@ -80,7 +80,7 @@ func TestMetricsCarryBothAccounts(t *testing.T) {
 	}
 	written := sum("swab_written_bytes_total")
 	content := sum("swab_unread_bytes", "swab_sealed_bytes", "swab_shipped_bytes_total", "swab_expired_bytes_total", "swab_lost_bytes_total", "swab_copied_bytes_total")
-	raw := sum("swab_raw_present_bytes", "swab_raw_erased_bytes_total", "swab_raw_removed_bytes_total")
+	raw := sum("swab_raw_present_bytes", "swab_raw_erased_bytes_total", "swab_raw_removed_bytes_total", "swab_raw_streamed_bytes_total")
 	if content != written || raw != written {
 		t.Errorf("written %v, content %v, raw %v", written, content, raw)
 	}

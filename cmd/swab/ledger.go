@@ -106,7 +106,7 @@ func printReport(out io.Writer, dir string, r *ledger.Report) error {
 
 // accountRows is both accounts of each class; both come to what was written.
 func accountRows(s *ledger.State) [][]string {
-	rows := [][]string{{"CLASS", "WRITTEN", "=", "UNREAD", "SEALED", "SHIPPED", "EXPIRED", "LOST", "COPIED", "=", "PRESENT", "ERASED", "REMOVED"}}
+	rows := [][]string{{"CLASS", "WRITTEN", "=", "UNREAD", "SEALED", "SHIPPED", "EXPIRED", "LOST", "COPIED", "=", "PRESENT", "ERASED", "REMOVED", "STREAMED"}}
 	for _, name := range slices.Sorted(maps.Keys(s.Classes)) {
 		a := s.Classes[name].Account
 		row := []string{name, saidBytes(a.Written), "="}
@@ -114,7 +114,7 @@ func accountRows(s *ledger.State) [][]string {
 			row = append(row, saidBytes(n))
 		}
 		row = append(row, "=")
-		for _, n := range []int64{a.Present, a.Erased, a.Removed} {
+		for _, n := range []int64{a.Present, a.Erased, a.Removed, a.Streamed} {
 			row = append(row, saidBytes(n))
 		}
 		rows = append(rows, row)
