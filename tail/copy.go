@@ -20,6 +20,7 @@ type stranger struct {
 	path string // as a glob matched it; empty where none did
 	// beside: no glob leads to it. It is taken only as a copy.
 	beside bool
+	met    time.Time
 	size   int64     // at the last look
 	grown  time.Time // since when it has had it
 	of     uint64    // what it seems to be a copy of
@@ -37,6 +38,9 @@ const (
 // copyWait is how long a file that seems to become a copy is waited for when
 // it does not grow any more and someone still has it open for writing.
 const copyWait = time.Minute
+
+// copyLong is how long it is waited for at the most.
+const copyLong = time.Hour
 
 // copyQuiet is how long it must not have grown where leases cannot be had.
 const copyQuiet = 5 * time.Second
@@ -82,8 +86,8 @@ func (s *Set) originals(place ledger.Place, not uint64) []original {
 			if num == not || rec.Follows() != 0 {
 				continue
 			}
-			at, home := s.lies(num)
-			if copyName(name, path.Base(at.Name)) || copyName(name, path.Base(home.Name)) {
+			at, names := s.lies(num)
+			if copyNameOf(name, names) {
 				o := original{num: num, rec: *rec, file: s.files[num], place: at}
 				o.rec.Gone, o.rec.Intent = slices.Clone(rec.Gone), slices.Clone(rec.Intent)
 				list = append(list, o)
@@ -104,13 +108,38 @@ func (s *Set) originals(place ledger.Place, not uint64) []original {
 	return list
 }
 
-// lies is where a generation lies, or lay last, and where it was first seen.
-func (s *Set) lies(num uint64) (at, home ledger.Place) {
-	if f := s.files[num]; f != nil {
-		return f.place, f.home // both are changed by who holds s.changing alone
-	}
+// lies is where a generation lies, or lay last, and what it is or was called.
+func (s *Set) lies(num uint64) (at ledger.Place, names []string) {
 	at, _ = s.paths.Get(num)
-	return at, at
+	home, unknown := at, s.paths.Away(num)
+	if f := s.files[num]; f != nil {
+		at, home = f.place, f.home // changed by who holds s.changing alone
+		unknown = f.unnamed || home == (ledger.Place{})
+	}
+	names = []string{path.Base(at.Name), path.Base(home.Name)}
+	if unknown { // a start does not know what was renamed before the last one
+		names[1] = logName(names[0])
+	}
+	return at, names
+}
+
+// logName is what a rotated log was called before: a name without the numbers
+// and dates at its end, or before its extension.
+func logName(name string) string {
+	const added = "0123456789-._T:"
+	if bare := strings.TrimRight(name, added); bare != name && bare != "" {
+		return bare
+	}
+	ext := path.Ext(name)
+	if bare := strings.TrimRight(strings.TrimSuffix(name, ext), added); bare != "" {
+		return bare + ext
+	}
+	return name
+}
+
+// copyNameOf is [copyName] for any of several names.
+func copyNameOf(name string, of []string) bool {
+	return slices.ContainsFunc(of, func(o string) bool { return copyName(name, o) })
 }
 
 // originOf finds what f is a copy of, and how much of it. f.mu is held, or
@@ -120,20 +149,21 @@ func (s *Set) originOf(f *File, not uint64, now time.Time) (l likeness, of origi
 	if err != nil {
 		return unlike, of, 0, fmt.Errorf("new file: %w", pathless(err))
 	}
+	best := int64(-1)
 	for _, o := range s.originals(f.place, not) {
 		if s.ruleOf(o.rec.Class, f.rule).Opaque {
 			continue
 		}
 		far := path.Dir(o.place.Path()) != path.Dir(f.place.Path())
-		ol, on, err := s.compare(f, info.Size(), o, far, now)
+		ol, on, agreed, err := s.compare(f, info.Size(), o, now)
 		if err != nil {
 			return unlike, o, 0, err
 		}
-		if ol > l {
-			l, of, n = ol, o, on
+		if far && agreed < foreignEvidence {
+			continue
 		}
-		if l == alike {
-			break
+		if ol > l || ol == l && agreed > best {
+			l, of, n, best = ol, o, on, agreed
 		}
 	}
 	return l, of, n, nil
@@ -141,32 +171,33 @@ func (s *Set) originOf(f *File, not uint64, now time.Time) (l likeness, of origi
 
 // compare tells whether f, of size bytes, begins as o does or did, and up to
 // where it can be o's copy: marks of what was read of o at their offsets, and
-// the bytes behind its cursor themselves where o still has them.
-func (s *Set) compare(f *File, size int64, o original, far bool, now time.Time) (l likeness, n int64, err error) {
+// the bytes behind its cursor themselves where o still has them. agreed counts
+// the bytes that are the very same.
+func (s *Set) compare(f *File, size int64, o original, now time.Time) (l likeness, n, agreed int64, err error) {
 	if size == 0 {
-		return unclear, 0, nil
+		return unclear, 0, 0, nil
 	}
-	l, agreed, err := s.compareMarks(f, size, o)
+	l, agreed, err = s.compareMarks(f, size, o)
 	if l == unlike || err != nil {
-		return unlike, 0, err
+		return unlike, 0, 0, err
 	}
 	n = size
 	if o.file != nil && o.file.ended == 0 && size > o.rec.Cursor {
 		var same int64
 		if same, err = f.commonWith(o.file, o.rec.Cursor, size); err != nil {
-			return unlike, 0, err
+			return unlike, 0, 0, err
 		}
 		agreed += same - o.rec.Cursor
 		if n = same; n < size { // it goes on by itself
 			if still, err := o.file.Unchanged(o.num, now); err != nil || !still {
-				return unlike, 0, errors.Join(err, errEnded)
+				return unlike, 0, 0, errors.Join(err, errEnded)
 			}
 			if n, err = f.lastNewline(0, n); err != nil {
-				return unlike, 0, err
+				return unlike, 0, 0, err
 			}
 		}
 		if n < max(o.rec.Cursor, 1) {
-			return unlike, 0, nil
+			return unlike, 0, 0, nil
 		}
 		l = alike
 	}
@@ -174,14 +205,11 @@ func (s *Set) compare(f *File, size int64, o original, far bool, now time.Time) 
 		// Nothing is left to compare with: what was read must be overwritten here, too.
 		bare, err := f.blankTo(min(size, o.rec.Cursor))
 		if err != nil || !bare {
-			return unlike, 0, err
+			return unlike, 0, 0, err
 		}
 		l = alike
 	}
-	if far && agreed < foreignEvidence {
-		return unlike, 0, nil
-	}
-	return l, n, nil
+	return l, n, agreed, nil
 }
 
 // errEnded says that an original was truncated while a file was compared with
@@ -383,6 +411,9 @@ func (s *Set) judge(f *File, not uint64, now time.Time) (wait bool, err error) {
 		return false, err
 	}
 	k := &f.stranger
+	if k.met.IsZero() {
+		k.met = now
+	}
 	if k.grown.IsZero() || k.size != info.Size() {
 		k.size, k.grown = info.Size(), now
 	}
@@ -393,7 +424,7 @@ func (s *Set) judge(f *File, not uint64, now time.Time) (wait bool, err error) {
 	case k.size == 0 && nlink(info) > 0 && (of.file == nil || of.file.ended == 0):
 		return true, nil // nothing waits in it
 	case ok && !closed || !ok && quiet < copyQuiet:
-		if quiet < min(copyWait, f.rule.Limit/10) {
+		if quiet < min(copyWait, f.rule.Limit/10) && now.Sub(k.met) < min(copyLong, f.rule.Limit/10) {
 			return true, nil
 		}
 	case l == unclear:
@@ -416,10 +447,10 @@ func (s *Set) beside(known []*File, now time.Time) []*File {
 	}
 	var list []*File
 	for num, rule := range s.endings() {
-		at, home := s.lies(num)
+		at, names := s.lies(num)
 		for _, place := range s.siblings(at) {
 			name := path.Base(place.Name)
-			if !copyName(name, path.Base(at.Name)) && !copyName(name, path.Base(home.Name)) || excluded(s.opts.Exclude, place.Path()) {
+			if !copyNameOf(name, names) || excluded(s.opts.Exclude, place.Path()) {
 				continue
 			}
 			if f := s.openBeside(place, rule, taken, now); f != nil {
