@@ -56,6 +56,14 @@ func (f *File) Follows() uint64 {
 	return f.Origin.File
 }
 
+// stray ends that f follows its original. Who holds a copy of f keeps the
+// Origin that it has.
+func (f *File) stray() {
+	o := *f.Origin
+	o.Live = false
+	f.Origin = &o
+}
+
 // born bounds the birth of f's first bytes, Unix seconds, 0 where unknown.
 func (f *File) born() int64 {
 	if f.Origin != nil {
@@ -127,7 +135,9 @@ func (s *State) inherit(e *Event, f, in *File, sum string) error {
 	if len(c.Ranges) > 0 && at != c.To {
 		return fmt.Errorf("the ranges end at %d, not at %d", at, c.To)
 	}
-	f.Origin.Live = !c.Own && c.To < f.Origin.Size
+	if c.Own || c.To == f.Origin.Size {
+		f.stray()
+	}
 	f.Cursor = c.To
 	if len(c.Ranges) == 0 {
 		return nil
@@ -199,10 +209,9 @@ func (s *State) release(file uint64, heir uint64) {
 		if f.Follows() != file {
 			continue
 		}
+		f.stray()
 		if heir != 0 && num != heir {
-			f.Origin.File = heir
-		} else {
-			f.Origin.Live = false
+			f.Origin.File, f.Origin.Live = heir, true
 		}
 	}
 }
