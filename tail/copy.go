@@ -1,6 +1,7 @@
 package tail
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path"
@@ -54,7 +55,8 @@ func (s *Set) originOf(f *File, not uint64, now time.Time) (l likeness, of origi
 		if far && agreed < foreignEvidence {
 			continue
 		}
-		if ol > l || ol == l && agreed > best {
+		// The copy of last time begins like this one: the log has more of it.
+		if cmp.Or(cmp.Compare(ol, l), cmp.Compare(on, n), cmp.Compare(agreed, best)) > 0 {
 			l, of, n, best = ol, o, on, agreed
 		}
 	}

@@ -21,6 +21,14 @@ func (w *world) inherit() (n int) {
 				e.Ranges = append(e.Ranges, r.Range)
 			}
 		})
+		last := &e.Ranges[len(e.Ranges)-1]
+		for _, x := range ledger.TailSpans(last.From, last.To) {
+			p := make([]byte, x.To-x.From)
+			if err := c.File.ReadCopy(c.Num, p, x.From); err != nil {
+				w.t.Fatal(err)
+			}
+			last.Tail = append(last.Tail, w.options().Key.Mark(x.From, p))
+		}
 		w.append(ledger.Event{Copied: e})
 		n++
 	}
@@ -212,6 +220,35 @@ func TestACopyElsewhereNeedsMoreToAgree(t *testing.T) {
 		}
 		w.proven()
 	}
+}
+
+// With logrotate's copy each copy begins like the one before it.
+func TestACopyOfALogIsNoneOfItsLastCopy(t *testing.T) {
+	w := newWorld(t, Rule{Class: "api", Pattern: "*.log*"})
+	w.write("a.log", "")
+	w.sweep()
+	text := ""
+	for range 4 {
+		more := lines(string(rune('a'+len(text)%26)), 50)
+		w.add("a.log", more)
+		text += more
+		w.write("a.log.new", text)
+		w.add("a.log", "between\n")
+		text += "between\n"
+		w.sealAll("api") // past the end of the copy before that is met
+		for i := 4; i > 0; i-- {
+			if _, err := os.Stat(w.path("a.log." + string(rune('0'+i)))); err == nil {
+				w.rename("a.log."+string(rune('0'+i)), "a.log."+string(rune('1'+i)))
+			}
+		}
+		w.rename("a.log.new", "a.log.1")
+		w.stop()
+		w.start() // the marks of earlier cursors are forgotten
+		w.sweepCopies()
+		w.sealAll("api")
+	}
+	w.want(w.sealed("api"), text)
+	w.proven()
 }
 
 // An --exclude holds for copies that no glob leads to, too.
