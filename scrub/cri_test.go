@@ -113,7 +113,11 @@ func drawCRI(alphabet []string, draw func(n int) int) (c criText) {
 		}
 		stream, tag := draw(2), "PPF"[draw(3)]
 		l := criLine{message: -1, text: words()}
-		if draw(6) > 0 {
+		if draw(6) == 0 {
+			if _, v := readHead([]byte(l.text + "\n")); v == isHead {
+				l.text = "x" + l.text // by chance it would be a piece
+			}
+		} else {
 			l.head = fmt.Sprintf("%sstd%s %c ", testTime, [...]string{"out", "err"}[stream], tag)
 			l.message = open[stream]
 			if l.message < 0 && tag == 'P' {
