@@ -121,6 +121,9 @@ func FuzzFrameReader(f *testing.F) {
 	}
 	f.Add([]byte{0x28, 0xb5, 0x2f, 0xfd, 0x24, 0, 1, 0, 0, 0x99, 0xe9, 0xd8, 0x51})
 	f.Fuzz(func(t *testing.T, body []byte) {
+		if len(body) > 1<<10 {
+			return // four bytes may stand for 128 KiB
+		}
 		for _, c := range frameCodecs[1:] {
 			got, err := readFrame(c, body)
 			if err != nil {
