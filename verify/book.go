@@ -29,6 +29,7 @@ type book struct {
 	// doubts are objects that are not what the ledger said when it was read;
 	// since then a daemon may have shipped them.
 	doubts    map[string]doubt // by key
+	beyond    int64            // objects of which there is too much doubt to keep
 	elsewhere int64            // batches beneath another prefix
 	repaired  bool
 }
@@ -231,9 +232,11 @@ func (b *book) object(j job, o *seen, sound bool) {
 			return
 		}
 	}
-	if len(b.doubts) < mostDoubts {
-		b.doubts[j.key] = d
+	if len(b.doubts) == mostDoubts {
+		b.beyond++
+		return
 	}
+	b.doubts[j.key] = d
 }
 
 // tells tells whether the ledger knows of all batches in a gap, and so says

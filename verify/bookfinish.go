@@ -16,6 +16,9 @@ func (b *book) finish(t *tally) error {
 	if err := b.settleDoubts(t); err != nil {
 		return err
 	}
+	if b.beyond > 0 {
+		t.wrong(Finding{Kind: KindLedger, What: fmt.Sprintf("%s not as the ledger had them, beside %d: is it this store's ledger?", are(b.beyond), mostDoubts)})
+	}
 	for _, class := range slices.Sorted(maps.Keys(b.classes)) {
 		b.missing(t, class, b.classes[class])
 	}

@@ -106,10 +106,12 @@ func (f *verifyFlags) options(now time.Time) (verify.Options, config.Destination
 		fault("to", f.to, err)
 	}
 	o.To, o.Prefix = to.String(), to.Prefix
-	if f.endpoint, err = config.ParseEndpoint(f.endpoint); err != nil {
+	if endpoint, err := config.ParseEndpoint(f.endpoint); err != nil {
 		fault("endpoint-url", f.endpoint, err)
+	} else {
+		f.endpoint = endpoint
 	}
-	if f.region, err = config.ParseRegion(f.region); err != nil {
+	if _, err = config.ParseRegion(f.region); err != nil {
 		fault("region", f.region, err)
 	}
 	for _, class := range f.classes {
