@@ -38,18 +38,20 @@ func parseRule(text string) rule {
 	case "mask":
 		return rule{name: mode, looks: true, mask: true, six: scrub.DefaultIPv6Prefix}
 	case "truncate":
-		r := rule{name: mode}
-		var err4, err6 error
-		r.four, err4 = strconv.Atoi(four)
-		r.six, err6 = strconv.Atoi(six)
-		if r.looks = err4 == nil && err6 == nil && 1 <= r.four && r.four <= 32 && 1 <= r.six && r.six <= 128; r.looks {
-			return r
+		four, err4 := strconv.Atoi(four)
+		six, err6 := strconv.Atoi(six)
+		if err4 == nil && err6 == nil && 1 <= four && four <= 32 && 1 <= six && six <= 128 {
+			return rule{name: mode, looks: true, four: four, six: six}
 		}
 	case "none":
 		return rule{name: "opaque"}
+	case "keep":
+		return rule{name: mode}
 	}
-	mode, _, _ = strings.Cut(mode, "=")
-	return rule{name: mode}
+	if strings.HasPrefix(mode, "pseudonym") {
+		return rule{name: "pseudonym"}
+	}
+	return rule{name: "a policy that is not known"}
 }
 
 // Networks whose addresses hold an IPv4 address (RFC 4291, sections 2.5.5.1 and

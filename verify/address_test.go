@@ -57,8 +57,8 @@ func TestPolicyTellsWhetherAddressesAreJudged(t *testing.T) {
 		"truncate/24/48": "truncate true", "truncate/24/48 redact=cookies,secrets": "truncate true", "mask versions=scrub": "mask true",
 		"keep": "keep false", "keep redact=secrets": "keep false", "none": "opaque false", "": "no policy false",
 		"truncate/24/48 keep-nets=1 redact=a": "keep-net false", "mask keep-nets=2": "keep-net false", "pseudonym=prefix": "pseudonym false",
-		"pseudonym": "pseudonym false", "truncate": "truncate false", "truncate/0/48": "truncate false", "truncate/24/129": "truncate false",
-		"truncate/x/y": "truncate false",
+		"pseudonym": "pseudonym false", "203.0.113.7": "a policy that is not known false", "truncate": "a policy that is not known false", "truncate/0/48": "a policy that is not known false", "truncate/24/129": "a policy that is not known false",
+		"truncate/x/y": "a policy that is not known false",
 	} {
 		r := parseRule(text)
 		if got := fmt.Sprint(r.name, " ", r.looks); got != want {
@@ -74,6 +74,9 @@ func FuzzParseRule(f *testing.F) {
 		r := parseRule(text)
 		if r.looks && !r.mask && (r.four < 1 || r.four > 32 || r.six < 1 || r.six > 128) {
 			t.Errorf("%q: %+v", text, r)
+		}
+		if text != "" && r.name != "" && len(r.name) > 30 {
+			t.Errorf("%q is called %q", text, r.name)
 		}
 		if r.looks && strings.Contains(text, " keep-nets=") {
 			t.Errorf("%q is judged", text)

@@ -174,6 +174,9 @@ func (t *tally) bucket(class string, kind Kind) *bucketed {
 func (t *tally) wrong(f Finding) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if f.Class != "" {
+		t.class(f.Class) // a row in the table, also of nothing
+	}
 	b := t.bucket(f.Class, f.Kind)
 	b.n++
 	i, _ := slices.BinarySearchFunc(b.first, f, compareFindings)

@@ -139,7 +139,11 @@ func TestDaysAndClassesBoundWhatIsRead(t *testing.T) {
 				t.Errorf("%+v: %d objects, %d wrong, %q", test, r.Read.Objects, r.Wrong, r.Notes)
 			}
 		}
-		expect(t, verified(t, st, func(o *Options) { o.Classes = []string{"ap", "api"} }), "empty there is no object of class ap")
+		r := verified(t, st, func(o *Options) { o.Classes = []string{"ap", "api"} })
+		expect(t, r, "empty there is no object of class ap")
+		if len(r.Classes) != 2 || r.Classes[0].Name != "ap" || r.Classes[0].Wrong != 1 {
+			t.Errorf("a class of nothing has no row: %+v", r.Classes)
+		}
 	})
 }
 

@@ -25,7 +25,7 @@ func (v *verifyProgress) show(p verify.Progress) {
 		return
 	}
 	v.shown = true
-	fmt.Fprintf(v.w, "\r%s read, %s, %s, %s ", counted(int(p.Objects), "object"), saidLines(p.Lines), saidBytes(p.Text), speed(p.Text, time.Since(v.began)))
+	fmt.Fprintf(v.w, "\r%s read, %s, %s, %s ", objects(p.Objects), saidLines(p.Lines), saidBytes(p.Text), speed(p.Text, time.Since(v.began)))
 }
 
 // end goes to the next line.
@@ -33,6 +33,14 @@ func (v *verifyProgress) end() {
 	if v.shown {
 		fmt.Fprintln(v.w)
 	}
+}
+
+// objects is a number of them with its noun.
+func objects(n int64) string {
+	if n == 1 {
+		return "1 object"
+	}
+	return grouped(n) + " objects"
 }
 
 // speed is bytes in a time.
@@ -43,7 +51,7 @@ func speed(n int64, d time.Duration) string {
 // printVerified writes what a verification came to, for people.
 func printVerified(out io.Writer, to string, r *verify.Report, o verify.Options, took time.Duration) error {
 	w := bufio.NewWriter(out)
-	fmt.Fprintf(w, "%s: %s, %s, %s from %s, read back in %s (%s)\n", shown(to), counted(int(r.Read.Objects), "object"),
+	fmt.Fprintf(w, "%s: %s, %s, %s from %s, read back in %s (%s)\n", shown(to), objects(r.Read.Objects),
 		saidLines(r.Read.Lines), saidBytes(r.Read.Text), saidBytes(r.Read.Stored), saidAge(took), speed(r.Read.Text, took))
 	if len(r.Classes) > 0 {
 		fmt.Fprintln(w)
@@ -57,11 +65,11 @@ func printVerified(out io.Writer, to string, r *verify.Report, o verify.Options,
 		fmt.Fprintf(w, "wrong: %s\n", shown(f.String()))
 	}
 	for _, u := range r.Unlisted {
-		class := "class " + u.Class
-		if u.Class == "" {
-			class = "no class"
+		of := ""
+		if u.Class != "" {
+			of = " of class " + shown(u.Class)
 		}
-		fmt.Fprintf(w, "wrong: and %s more of %s (%s)\n", grouped(u.Count), class, u.Kind)
+		fmt.Fprintf(w, "wrong: and %s more%s (%s)\n", grouped(u.Count), of, u.Kind)
 	}
 	switch {
 	case r.Wrong == 1:

@@ -14,11 +14,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/klauspost/compress/zstd"
 
 	"swab/testdata/s3test"
+	"swab/verify"
 )
 
 // saidBy runs a command in this process.
@@ -253,10 +255,10 @@ func TestVerifyReadsS3(t *testing.T) {
 	dir := t.TempDir()
 	store := []string{"--to", "s3://" + bucket + "/p", "--endpoint-url", server.Endpoint, "--path-style"}
 	shipLogs(t, dir, store...)
-	verify := func(args ...string) (int, string, string) {
+	readBack := func(args ...string) (int, string, string) {
 		return saidBy(t, slices.Concat([]string{"verify"}, store, args)...)
 	}
-	status, stdout, stderr := verify("--state", dir+"/state")
+	status, stdout, stderr := readBack("--state", dir+"/state")
 	if status != exitDone || stderr != "" || !strings.Contains(stdout, "s3://swab-verify/p: 5 objects, 500 lines") {
 		t.Fatalf("%d\n%s%s", status, stdout, stderr)
 	}
@@ -281,7 +283,7 @@ func TestVerifyReadsS3(t *testing.T) {
 	if _, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: ptr(bucket), Key: swapped, Body: bytes.NewReader(body), Metadata: o.Metadata}); err != nil {
 		t.Fatal(err)
 	}
-	status, stdout, _ = verify("--state", dir+"/state")
+	status, stdout, _ = readBack("--state", dir+"/state")
 	for _, line := range []string{
 		"wrong: " + *swapped + ": its bytes are not those that were sealed",
 		"wrong: api: shipped by the ledger, and not in the store: number 2\n", "2 things are wrong",
@@ -298,3 +300,59 @@ func TestVerifyReadsS3(t *testing.T) {
 }
 
 func ptr[T any](v T) *T { return &v }
+
+func TestVerifyReportIsAlignedAndCountsWhatItDoesNotName(t *testing.T) {
+	day := time.Date(2026, 11, 23, 18, 0, 0, 0, time.UTC)
+	r := &verify.Report{
+		Classes: []verify.Class{
+			{Name: "admin", Objects: 12, Lines: 1223, Text: 137_000, Hosts: 1, Unsearched: []string{"keep"}, Oldest: day, Newest: day},
+			{Name: "api", Objects: 1365, Lines: 37_212_004, Text: 9_100_000_000, Hosts: 12, Gaps: 1, Addresses: 31, Searched: 1363, Unsearched: []string{"keep", "keep-net"},
+				Wrong: 32, Oldest: day, Newest: day.AddDate(0, 0, 9)},
+			{Name: "web", Wrong: 1},
+		},
+		Findings: []verify.Finding{
+			{Class: "api", Kind: verify.KindAddress, Where: "class=api/x\x1b[31m", Line: 2, Column: 5, What: "an IPv4 address is left"},
+			{Class: "web", Kind: verify.KindEmpty, What: "there is no object of class web"},
+		},
+		Unlisted: []verify.Unlisted{{Class: "api", Kind: verify.KindAddress, Count: 31}, {Kind: verify.KindHost, Count: 1000}},
+		Notes:    []string{"something else"}, Wrong: 1033,
+		Read: verify.Progress{Objects: 1377, Lines: 37_213_227, Text: 9_100_137_000, Stored: 1_900_000_000},
+	}
+	var out strings.Builder
+	if err := printVerified(&out, "s3://b/p", r, verify.Options{Sample: 1}, 52*time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	const want = `s3://b/p: 1,377 objects, 37.2 M lines, 9.1 GB from 1.9 GB, read back in 52 m (2.9 MB/s)
+
+  CLASS  OBJECTS       LINES   BYTES  HOSTS  GAPS  DAYS                   ADDRESSES                                      VERDICT
+  admin       12       1,223  137 KB      1     0  2026-11-23             not looked for (keep)                          ok
+  api      1,365  37,212,004  9.1 GB     12     1  2026-11-23–2026-12-02  31 left; not looked for in 2 (keep, keep-net)  32 wrong
+  web          0           0     0 B      0     0                                                                        1 wrong
+
+note: something else
+wrong: "class=api/x\x1b[31m: line 2, column 5: an IPv4 address is left"
+wrong: there is no object of class web
+wrong: and 31 more of class api (address)
+wrong: and 1,000 more (host)
+1,033 things are wrong: this store does not hold what was promised
+`
+	if out.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", out.String(), want)
+	}
+}
+
+func TestVerifyShowsItsProgressOnATerminalOnly(t *testing.T) {
+	var out strings.Builder
+	line := &verifyProgress{w: &out, began: time.Now().Add(-time.Second)}
+	line.show(verify.Progress{Objects: 3})
+	line.end()
+	if out.Len() > 0 {
+		t.Errorf("no terminal: %q", out.String())
+	}
+	line.on = true
+	line.show(verify.Progress{Objects: 3, Lines: 12_000, Text: 2_000_000})
+	line.end()
+	if got := out.String(); !strings.HasPrefix(got, "\r3 objects read, 12,000 lines, 2.0 MB, ") || !strings.HasSuffix(got, " MB/s \n") {
+		t.Errorf("%q", got)
+	}
+}
