@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"time"
@@ -27,7 +28,8 @@ type Forecast struct {
 	Unshipped int64 `json:"bytes_never_shipped"` // of Erase: not in the store before this run
 
 	State     ForecastState       `json:"state"`
-	List      []FileForecast      `json:"files"` // by path
+	Classes   []ForecastClass     `json:"classes"` // that a --log names, by name
+	List      []FileForecast      `json:"files"`   // by path
 	Refused   []ForecastRefusal   `json:"not_taken"`
 	Unmatched []ForecastGlob      `json:"globs_without_files"`
 	Uncovered []ForecastUncovered `json:"not_covered"`
@@ -35,6 +37,13 @@ type Forecast struct {
 	// Unseen counts the processes whose open files may not be looked at.
 	Unseen int              `json:"processes_not_seen"`
 	Flags  []ForecastConfig `json:"flags"`
+}
+
+// ForecastClass is what becomes of a class's lines on their way.
+type ForecastClass struct {
+	Name      string `json:"name"`
+	Scrubbing string `json:"scrubbing"` // in words
+	Policy    string `json:"policy"`    // as the ledger and the objects have it
 }
 
 // FileForecast is what would become of one file's raw bytes.
@@ -139,6 +148,10 @@ func DryRun(ctx context.Context, cfg *config.Config, now time.Time) (*Forecast, 
 	}
 	for _, s := range cfg.Settings {
 		c.out.Flags = append(c.out.Flags, ForecastConfig(s))
+	}
+	for _, name := range slices.Sorted(maps.Keys(cfg.Classes)) {
+		class := cfg.Classes[name]
+		c.out.Classes = append(c.out.Classes, ForecastClass{Name: name, Scrubbing: class.Scrubbing(), Policy: retention(class).Scrub})
 	}
 	c.readState()
 	c.rules = (&Daemon{cfg: cfg}).rules()

@@ -72,7 +72,7 @@ func dryRun(t *testing.T, now time.Time, args ...string) *Forecast {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if strings.Contains(string(text), "203.0.113") || strings.Contains(string(text), "secret") {
+	if strings.Contains(string(text), "203.0.113") || strings.Contains(string(text), "/secret") {
 		t.Errorf("the forecast quotes a line:\n%s", text)
 	}
 	return f

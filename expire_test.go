@@ -127,12 +127,12 @@ func TestInvariant4HoldsForAClassThatIsNotConfiguredAnyMore(t *testing.T) {
 	if err := os.Mkdir(other, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	b.once("server", "--raw-limit", "4s")
+	b.once("server", "--raw-limit", "4s", "--class", "server:redact=otp")
 	f, err := os.OpenFile(old, os.O_WRONLY|os.O_APPEND, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	fmt.Fprint(f, lines(50, "unread %08d 203.0.113.77"))
+	fmt.Fprint(f, lines(50, "unread %08d 203.0.113.77 otp=Oo7number token=Tt5token"))
 	f.Close()
 	if raw(t, old) == "" {
 		t.Fatal("erased before its limit")
@@ -145,8 +145,10 @@ func TestInvariant4HoldsForAClassThatIsNotConfiguredAnyMore(t *testing.T) {
 	eventually(t, "all to be shipped", func() bool { return strings.Count(b.shipped(), "203.0.113.0") == 150 })
 	cmd.Process.Signal(os.Interrupt)
 	cmd.Wait()
-	if strings.Contains(b.shipped(), "203.0.113.77") {
-		t.Errorf("an address was shipped\n%s", said)
+	for _, value := range []string{"203.0.113.77", "Oo7number", "Tt5token"} {
+		if strings.Contains(b.shipped(), value) {
+			t.Errorf("%s was shipped\n%s", value, said)
+		}
 	}
 	b.check()
 }

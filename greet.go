@@ -25,7 +25,7 @@ func (d *Daemon) greet() {
 		if c.Erase == config.EraseOff {
 			promise = "raw bytes STAY (--erase off): the limit is not held"
 		}
-		classes = append(classes, fmt.Sprintf("%s: %d files, %s", c.Name, files[c.Name], promise))
+		classes = append(classes, fmt.Sprintf("%s: %d files, %s, %s", c.Name, files[c.Name], c.Scrubbing(), promise))
 	}
 	d.log.Info("swab "+Version(), "node", d.host+"-"+d.node)
 	d.log.Info("watching", "classes", strings.Join(classes, "; "))

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"swab/ledger"
@@ -202,9 +203,33 @@ func metadata(b *ledger.Batch) map[string]string {
 		"swab-raw":   strconv.FormatInt(b.Raw, 10),
 		"swab-first": stamp(first),
 		"swab-last":  stamp(last),
-		"swab-scrub": b.Scrub,
+		"swab-scrub": metadataText(b.Scrub),
 		"swab-seal":  b.SealSum,
 	}
+}
+
+// maxMetadataText bounds the scrub policy's text in an object's metadata, bytes:
+// S3 takes 2 KiB for all names and values, and a list of fields may be long.
+const maxMetadataText = 1 << 10
+
+// metadataText is a policy's text as a store takes it: what is not printable
+// ASCII, such as the letters of a field's name, is percent-encoded, and a text
+// that is too long ends with a sign that more follows. The seal event has all
+// of it.
+func metadataText(s string) string {
+	const more = ",..."
+	var b strings.Builder
+	for i := range len(s) {
+		piece := s[i : i+1]
+		if s[i] < ' ' || s[i] > '~' {
+			piece = fmt.Sprintf("%%%02X", s[i])
+		}
+		if b.Len()+len(piece) > maxMetadataText-len(more) {
+			return b.String() + more
+		}
+		b.WriteString(piece)
+	}
+	return b.String()
 }
 
 func stamp(unix int64) string {

@@ -239,6 +239,9 @@ func (d *Daemon) openState() error {
 	if d.keys, err = ledger.OpenKeys(keysDir(state)); err != nil {
 		return err
 	}
+	if err := d.openPseudonyms(keysDir(state)); err != nil {
+		return err
+	}
 	if d.paths, err = ledger.OpenPaths(state); err != nil {
 		return err
 	}
@@ -274,6 +277,7 @@ func (d *Daemon) closeState() error {
 	if d.spool != nil {
 		errs = errors.Join(errs, d.spool.Close())
 	}
+	errs = errors.Join(errs, d.closePseudonyms())
 	if d.ledger != nil {
 		errs = errors.Join(errs, d.ledger.Close())
 	}
@@ -283,6 +287,7 @@ func (d *Daemon) closeState() error {
 // begin writes the start event with the settings in force, and a policy event
 // for each class whose settings changed, and makes the lanes and shippers.
 func (d *Daemon) begin() error {
+	d.takeReveals()
 	var old map[string]ledger.Retention
 	host, node := "", ""
 	d.ledger.View(func(s *ledger.State) {
@@ -320,29 +325,31 @@ func (d *Daemon) begin() error {
 	if err := d.ledger.Append(events...); err != nil {
 		return err
 	}
+	if err := d.beginPseudonyms(); err != nil {
+		return err
+	}
 	for _, name := range slices.Sorted(maps.Keys(d.cfg.Classes)) {
 		l, err := newLane(d.cfg.Classes[name], d.cfg.Codec)
 		if err != nil {
 			return fmt.Errorf("class %s: %w", name, err)
 		}
 		d.lanes = append(d.lanes, l)
-		if r := d.cfg.Classes[name].Redact; len(r) > 0 {
-			d.log.Warn("this version takes addresses out and does not blank fields yet", "class", name, "not_blanked", strings.Join(r, ", "))
-		}
 	}
 	return d.adoptClasses(old)
 }
 
 // adoptClasses makes lanes for the classes that the ledger knows and no --log
 // names any more: their files are held to their limit all the same. Lines that
-// have to leave then are truncated, whatever the class said before: no flag is
-// there to say that addresses may stay in.
+// have to leave then are truncated and blanked, whatever the class said before:
+// no flag is there to say that addresses may stay in.
 func (d *Daemon) adoptClasses(policies map[string]ledger.Retention) error {
 	for _, name := range slices.Sorted(maps.Keys(policies)) {
 		if _, named := d.cfg.Classes[name]; named || policies[name].Scrub == "none" {
 			continue
 		}
-		l, err := newLane(config.Class{Name: name, RawLimit: policies[name].RawLimit.Duration(), OnLimit: config.OnLimitSeal}, d.cfg.Codec)
+		l, err := newLane(config.Class{
+			Name: name, RawLimit: policies[name].RawLimit.Duration(), OnLimit: config.OnLimitSeal, Scrub: orphanPolicy(policies[name].Scrub),
+		}, d.cfg.Codec)
 		if err != nil {
 			return fmt.Errorf("class %s: %w", name, err)
 		}
@@ -381,7 +388,7 @@ func retention(c config.Class) ledger.Retention {
 	r := ledger.Retention{
 		RawLimit: seconds(c.RawLimit), EraseAfter: seconds(c.EraseAfter), AtLimit: c.EraseAtLimit,
 		Erase: string(c.Erase), Fill: string(c.Fill), OnLimit: string(c.OnLimit), Scrub: c.Scrub.String(),
-		Keep: seconds(c.Keep), RawSpool: c.Opaque || c.Scrub.Mode == scrub.Keep || len(c.Scrub.KeepNets) > 0,
+		Keep: seconds(c.Keep), RawSpool: c.Opaque || c.Scrub.Mode == scrub.Keep || len(c.Scrub.KeepNets) > 0, Pseudonyms: c.Pseudonyms(),
 	}
 	if c.Opaque {
 		r.Scrub = "none"

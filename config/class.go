@@ -1,6 +1,9 @@
 package config
 
 import (
+	"cmp"
+	"fmt"
+	"strings"
 	"time"
 
 	"swab/scrub"
@@ -54,8 +57,7 @@ type Class struct {
 	Erase EraseMode
 	Fill  Fill
 
-	Scrub  scrub.Policy
-	Redact []string // names of field presets that the policy wants blanked
+	Scrub scrub.Policy // what becomes of addresses, and which fields are blanked
 
 	Keep    time.Duration // in the store; 0 for as long as the operator says
 	OnLimit OnLimit
@@ -69,20 +71,65 @@ const (
 	sixYears   = (6*365 + 2) * day
 )
 
+// Scrubbing says in a few words what becomes of the class's lines on their way.
+func (c Class) Scrubbing() string {
+	if c.Opaque {
+		return "opaque bytes, nothing scrubbed"
+	}
+	p := c.Scrub
+	var what string
+	switch p.Mode {
+	case scrub.Keep:
+		what = "addresses stay"
+	case scrub.Truncate:
+		what = fmt.Sprintf("addresses cut to /%d and /%d", cmp.Or(p.IPv4Prefix, scrub.DefaultIPv4Prefix), cmp.Or(p.IPv6Prefix, scrub.DefaultIPv6Prefix))
+	case scrub.Mask:
+		what = "addresses masked"
+	default:
+		what = "addresses: " + p.Mode.String()
+	}
+	switch n := len(p.KeepNets); {
+	case n == 1 && p.Mode != scrub.Keep:
+		what += " but for 1 network"
+	case n > 1 && p.Mode != scrub.Keep:
+		what += fmt.Sprintf(" but for %d networks", n)
+	}
+	if len(p.IPFields) > 0 && p.Mode != scrub.Keep {
+		what += ", numbers in " + someNames(p.IPFields) + " too"
+	}
+	if len(p.Redact) == 0 {
+		return what + ", no field blanked"
+	}
+	return what + ", " + someNames(p.Redact) + " blanked"
+}
+
+// someNames lists names as people do, the first few of many.
+func someNames(names []string) string {
+	const most = 5
+	n := len(names)
+	switch {
+	case n > most:
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), n-most)
+	case n > 1:
+		return strings.Join(names[:n-1], ", ") + " and " + names[n-1]
+	}
+	return strings.Join(names, "")
+}
+
 // Presets returns the retention table, one row a class, sorted by name. The
 // caller owns what it gets.
 func Presets() []Class {
 	rows := []Class{
-		{Name: "admin", Scrub: scrub.Policy{Mode: scrub.Keep}, Redact: []string{"secrets"}},
-		{Name: "api", Scrub: scrub.Policy{Mode: scrub.Truncate}, Redact: []string{"secrets"}},
-		{Name: "audit", Scrub: scrub.Policy{Mode: scrub.Truncate}, Redact: []string{"secrets"}, Keep: threeYears},
-		{Name: "dashboard", Scrub: scrub.Policy{Mode: scrub.Keep}, Redact: []string{"secrets"}},
-		{Name: "media", Scrub: scrub.Policy{Mode: scrub.Truncate}, Redact: []string{"secrets"}},
-		{Name: "messaging", Scrub: scrub.Policy{Mode: scrub.Truncate}, Redact: []string{"secrets"}},
+		{Name: "admin", Scrub: scrub.Policy{Mode: scrub.Keep, Redact: []string{"secrets"}}},
+		{Name: "api", Scrub: scrub.Policy{Mode: scrub.Truncate, Redact: []string{"secrets"}}},
+		{Name: "audit", Scrub: scrub.Policy{Mode: scrub.Truncate, Redact: []string{"secrets"}}, Keep: threeYears},
+		{Name: "dashboard", Scrub: scrub.Policy{Mode: scrub.Keep, Redact: []string{"secrets"}}},
+		{Name: "media", Scrub: scrub.Policy{Mode: scrub.Truncate, Redact: []string{"secrets"}}},
+		{Name: "messaging", Scrub: scrub.Policy{Mode: scrub.Truncate, Redact: []string{"secrets"}}},
 		{Name: "recording", Scrub: scrub.Policy{Mode: scrub.Keep}, RawLimit: 2 * time.Hour, Keep: 72 * time.Hour, Opaque: true},
-		{Name: "request", Scrub: scrub.Policy{Mode: scrub.Keep}, Redact: []string{"secrets"}, Keep: sixYears},
+		{Name: "request", Scrub: scrub.Policy{Mode: scrub.Keep, Redact: []string{"secrets"}}, Keep: sixYears},
 		{Name: "server", Scrub: scrub.Policy{Mode: scrub.Truncate}, EraseAtLimit: true},
-		{Name: "web", Scrub: scrub.Policy{Mode: scrub.Truncate}, EraseAtLimit: true, Redact: []string{"cookies", "secrets"}},
+		{Name: "web", Scrub: scrub.Policy{Mode: scrub.Truncate, Redact: []string{"cookies", "secrets"}}, EraseAtLimit: true},
 	}
 	for i := range rows {
 		row := &rows[i]

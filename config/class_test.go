@@ -41,7 +41,7 @@ func TestPresetsAreTheRetentionTable(t *testing.T) {
 	for i, w := range want {
 		c := rows[i]
 		if c.Name != w.name || c.RawLimit != w.limit || c.EraseAtLimit != w.atLimit || (c.Scrub.Mode == scrub.Keep) != w.keepsIPs ||
-			strings.Join(c.Redact, " ") != w.redact || c.EraseAfter != 0 || c.Like != "" || c.Opaque != (w.name == "recording") {
+			strings.Join(c.Scrub.Redact, " ") != w.redact || c.EraseAfter != 0 || c.Like != "" || c.Opaque != (w.name == "recording") {
 			t.Errorf("row %d is %+v, want %+v", i, c, w)
 		}
 		if c.Erase != EraseLive || c.Fill != FillZero || c.OnLimit != OnLimitSeal {
@@ -64,10 +64,14 @@ func TestPresetsAreTheRetentionTable(t *testing.T) {
 }
 
 func TestPresetsAreTheCallersOwn(t *testing.T) {
-	Presets()[9].Redact[0] = "changed"
-	if got := Presets()[9].Redact[0]; got != "cookies" {
+	Presets()[9].Scrub.Redact[0] = "changed"
+	if got := Presets()[9].Scrub.Redact[0]; got != "cookies" {
 		t.Errorf("a caller changed the table: %q", got)
 	}
+}
+
+func redacts(names ...string) func(Class) bool {
+	return func(c Class) bool { return slices.Equal(c.Scrub.Redact, names) && c.Scrub.Validate() == nil }
 }
 
 // TestEffectiveClass is what flags for all classes, and a class's own, leave
@@ -86,6 +90,8 @@ func TestEffectiveClass(t *testing.T) {
 		{"a class's own limit stands", "api", "--raw-limit 1h --class api:raw-limit=2h", func(c Class) bool { return c.RawLimit == 2*time.Hour }},
 		{"another class's limit is its own", "web", "--raw-limit 1h --class api:raw-limit=2h", func(c Class) bool { return c.RawLimit == time.Hour }},
 		{"scrub for all", "api", "--scrub mask --mask-text x", func(c Class) bool { return c.Scrub.Mode == scrub.Mask && c.Scrub.MaskText == "x" }},
+		{"pseudonyms for all", "api", "--scrub pseudonym=prefix", func(c Class) bool { return c.Scrub.Mode == scrub.PseudonymPrefix }},
+		{"pseudonyms for a class", "api", "--class api:scrub=pseudonym=deterministic,fill=blank", func(c Class) bool { return c.Scrub.Mode == scrub.PseudonymDeterministic }},
 		{"scrub for all, but for a row that keeps", "dashboard", "--scrub mask", func(c Class) bool { return c.Scrub.Mode == scrub.Keep }},
 		{"scrub for a row that keeps", "dashboard", "--class dashboard:scrub=mask", func(c Class) bool { return c.Scrub.Mode == scrub.Mask }},
 		{"scrub for a class stands", "api", "--scrub keep --class api:scrub=truncate", func(c Class) bool { return c.Scrub.Mode == scrub.Truncate }},
@@ -102,9 +108,26 @@ func TestEffectiveClass(t *testing.T) {
 		{"several flags for one class", "api", "--class api:keep=30d --class api:on-limit=expire", func(c Class) bool {
 			return c.Keep == 30*24*time.Hour && c.OnLimit == OnLimitExpire
 		}},
-		{"redact nothing", "web", "--class web:redact=", func(c Class) bool { return len(c.Redact) == 0 }},
+		{"redact nothing", "web", "--class web:redact=", func(c Class) bool { return len(c.Scrub.Redact) == 0 }},
+		{"redact for all, beside the class's own", "web", "--redact identifiers --redact secrets --redact customer-name", redacts("cookies", "secrets", "identifiers", "customer-name")},
+		{"redact for all, where nothing was", "server", "--redact secrets", redacts("secrets")},
+		{"identifiers for all, but for a row that is about them", "dashboard", "--redact identifiers", redacts("secrets")},
+		{"a secret or a field belongs into no record", "dashboard", "--redact identifiers --redact cookies --redact otp", redacts("secrets", "cookies", "otp")},
+		{"a class like a row that keeps", "mine", "--redact identifiers --redact otp --class mine:like=admin", redacts("secrets", "otp")},
+		{"redact for all, but for opaque bytes", "recording", "--redact secrets", redacts()},
+		{"a class that keeps by a flag has what --redact names", "web", "--redact identifiers --scrub keep", redacts("cookies", "secrets", "identifiers")},
+		{"redact none", "web", "--redact otp --class web:redact=none", redacts()},
+		{"redact none of opaque bytes", "recording", "--class recording:redact=none", redacts()},
+		{"a field that is called nearly like a preset", "api", "--redact .identifier", redacts("secrets", ".identifier")},
+		{"fields of addresses", "api", "--ip-field src_ip --ip-field peer.addr --ip-field src_ip", func(c Class) bool {
+			return slices.Equal(c.Scrub.IPFields, []string{"src_ip", "peer.addr"}) && c.Scrub.Validate() == nil
+		}},
+		{"versions are addresses", "api", "--versions scrub", func(c Class) bool { return c.Scrub.ScrubVersions }},
+		{"versions stay", "api", "--versions keep", func(c Class) bool { return !c.Scrub.ScrubVersions }},
+		{"redact of a class stands", "web", "--redact identifiers --class web:redact=secrets|X-Customer", redacts("secrets", "X-Customer")},
+		{"redact of a row that keeps", "dashboard", "--class dashboard:redact=secrets|identifiers", redacts("secrets", "identifiers")},
 		{"a class of one's own", "mine", "--class mine:like=web,raw-limit=1h", func(c Class) bool {
-			return c.Name == "mine" && c.Like == "web" && c.EraseAtLimit && c.RawLimit == time.Hour && len(c.Redact) == 2
+			return c.Name == "mine" && c.Like == "web" && c.EraseAtLimit && c.RawLimit == time.Hour && len(c.Scrub.Redact) == 2
 		}},
 		{"keys before like", "mine", "--class mine:fill=blank,like=recording", func(c Class) bool { return c.Opaque && c.Fill == FillBlank && c.RawLimit == 2*time.Hour }},
 	} {
@@ -173,4 +196,42 @@ func FuzzParseClassSpec(f *testing.F) {
 			_ = set.apply(&c) // a wrong value is an error, never a panic
 		}
 	})
+}
+
+// TestPresetsAndFieldsOfOnesOwnAreTold: what looks like a slip of the pen is
+// refused, other names are fields.
+func TestPresetsAndFieldsOfOnesOwnAreTold(t *testing.T) {
+	for _, name := range []string{
+		"cookies", "secrets", "identifiers", "X-Customer", "customer.name", "password", "tokens", "id", "otp", "session_id", "ident", "user",
+		"kundengröße", ".cookie", ".identifier", ".None",
+	} {
+		if err := CheckRedact(name); err != nil {
+			t.Errorf("%s is refused: %v", name, err)
+		}
+	}
+	for _, name := range []string{"cookie", "Cookies", "cokies", "coookies", "cookeis", "secret", "secert", "secrtes", "SECRETS", "identifirs", "idenitfiers", "Identifiers"} {
+		if CheckRedact(name) == nil {
+			t.Errorf("%s is taken for a field, and would blank nothing", name)
+		}
+	}
+}
+
+// TestScrubbingInWords is what start-up lines and dry runs say.
+func TestScrubbingInWords(t *testing.T) {
+	for _, c := range []struct{ class, flags, want string }{
+		{"web", "", "addresses cut to /24 and /48, cookies and secrets blanked"},
+		{"server", "", "addresses cut to /24 and /48, no field blanked"},
+		{"dashboard", "", "addresses stay, secrets blanked"},
+		{"recording", "", "opaque bytes, nothing scrubbed"},
+		{"api", "--scrub mask --redact otp --redact identifiers --keep-net 10.0.0.0/8", "addresses masked but for 1 network, secrets, otp and identifiers blanked"},
+		{"api", "--ip-field src --ip-field dst", "addresses cut to /24 and /48, numbers in src and dst too, secrets blanked"},
+		{"admin", "--ip-field src", "addresses stay, secrets blanked"},
+		{"api", "--class api:redact=a|b|c|d|e|f|g", "addresses cut to /24 and /48, a, b, c, d, e and 2 more blanked"},
+	} {
+		dir := place(t)
+		cfg := parsed(t, append(withRest(dir, "--log", c.class+"="+dir+"/logs/*.log"), strings.Fields(c.flags)...), nil)
+		if got := cfg.Classes[c.class].Scrubbing(); got != c.want {
+			t.Errorf("%s %s: %q, want %q", c.class, c.flags, got, c.want)
+		}
+	}
 }

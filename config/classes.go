@@ -12,11 +12,6 @@ import (
 
 type duration = time.Duration
 
-var (
-	errNoRedact    = errors.New("this version cannot blank fields yet, a later one will. Leave it out")
-	errNoPseudonym = errors.New("this version cannot write pseudonyms yet, a later one will. Use truncate or mask")
-)
-
 // global is what the flags say for all classes.
 type global struct {
 	rawLimit duration
@@ -137,13 +132,30 @@ func (d *draft) underFlags(row Class) Class {
 		row.Erase = g.erase
 	}
 	row.Fill = g.fill
-	mode := row.Scrub.Mode
+	mode, redact := row.Scrub.Mode, underRedact(row, g.scrub.Redact)
 	row.Scrub = g.scrub
 	row.Scrub.KeepNets = slices.Clone(g.scrub.KeepNets)
+	row.Scrub.IPFields = slices.Clone(g.scrub.IPFields)
+	row.Scrub.Redact = redact
 	if mode == scrub.Keep {
 		row.Scrub.Mode = mode
 	}
 	return row
+}
+
+// underRedact is what a row blanks once --redact has added names for all
+// classes. A secret belongs into no record, nor does a field that someone names
+// outright. But identifiers are what a row that keeps addresses on purpose is
+// about: a record of who did it, without who, is lost for good. Opaque bytes
+// have no fields.
+func underRedact(row Class, names []string) []string {
+	if row.Opaque {
+		return nil
+	}
+	if row.Scrub.Mode == scrub.Keep {
+		names = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return name == presetIdentifiers })
+	}
+	return addNames(row.Scrub.Redact, names...)
 }
 
 // checkLimits compares a class's times with each other and with the policy's.

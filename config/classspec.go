@@ -138,10 +138,23 @@ func setClassScrub(c *Class, value string) error {
 }
 
 func setClassRedact(c *Class, value string) error {
-	if value != "" {
-		return errNoRedact
+	c.Scrub.Redact = nil
+	if value == "" || value == redactNone {
+		return nil
 	}
-	c.Redact = nil
+	if c.Opaque {
+		return errors.New("the class is of opaque bytes, which have no fields: leave it out")
+	}
+	for name := range strings.SplitSeq(value, "|") {
+		name = strings.TrimSpace(name)
+		if name == redactNone {
+			return errors.New("none stands alone: it empties the list")
+		}
+		if err := CheckRedact(name); err != nil {
+			return err
+		}
+		c.Scrub.Redact = addNames(c.Scrub.Redact, name)
+	}
 	return nil
 }
 

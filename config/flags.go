@@ -121,7 +121,7 @@ func limitFlags() []flagDef {
 
 func scrubFlags() []flagDef {
 	return []flagDef{
-		{FlagInfo{Name: "scrub", Value: "truncate|mask|keep", Default: "truncate", Usage: "What becomes of addresses, but for classes that keep them by policy."},
+		{FlagInfo{Name: "scrub", Value: "MODE", Default: "truncate", Usage: "What becomes of addresses, but for classes that keep them by policy: truncate, mask, keep, pseudonym=deterministic or pseudonym=prefix (by a key a day, which ends with the limit; swab reveal undoes one until then)."},
 			put(parseScrubMode, scrubMode)},
 		{FlagInfo{Name: "ipv4-prefix", Value: "BITS", Default: strconv.Itoa(scrub.DefaultIPv4Prefix), Usage: "Bits of an IPv4 address that truncate keeps, 1 to 31."},
 			put(parsePrefix(31), func(d *draft) *int { return &d.global.scrub.IPv4Prefix })},
@@ -130,8 +130,14 @@ func scrubFlags() []flagDef {
 		{FlagInfo{Name: "mask-text", Value: "TEXT", Default: scrub.DefaultMaskText, Usage: "What mask writes instead of an address, 1 to 64 bytes."},
 			put(parseMaskText, func(d *draft) *string { return &d.global.scrub.MaskText })},
 		{FlagInfo{Name: "keep-net", Value: "CIDR", Repeat: true, Usage: "A network whose addresses stay as they are, such as 10.0.0.0/8."}, (*draft).addKeepNet},
-		{FlagInfo{Name: "redact", Value: "NAME", Repeat: true, Usage: "Fields to blank. Refused: this version cannot."},
-			func(d *draft, a assign) { d.fault(a, errNoRedact.Error()) }},
+		{FlagInfo{Name: "ip-field", Value: "NAME", Repeat: true, Usage: "A field whose value is an address that looks like a number or a word: decimal, hex, octal, base64, STUN's XOR-MAPPED."},
+			(*draft).addIPField},
+		{FlagInfo{Name: "redact", Value: "NAME", Repeat: true, Usage: "Fields to blank beside those of each class: cookies, secrets, identifiers (but not in classes that keep addresses by policy), or the name of a field."},
+			(*draft).addRedact},
+		{FlagInfo{Name: "versions", Value: "keep|scrub", Default: "keep", Usage: "Whether the four numbers of NAME/1.2.3.4 are a version, or an address like any other."},
+			put(parseVersions, func(d *draft) *bool { return &d.global.scrub.ScrubVersions })},
+		{FlagInfo{Name: "key-secret", Value: "FILE", Usage: "For a fleet that must agree on its pseudonyms: derive the days' keys from FILE, 32 bytes or more. Remove FILE after the start, or keep it in a vault: it can undo every day."},
+			(*draft).setKeySecret},
 	}
 }
 

@@ -16,8 +16,8 @@ const helpHead = `swab run reads logs as they grow, takes the IP addresses out, 
 const helpFoot = `
 What --class may set          like=PRESET (begins a new class)   raw-limit=DURATION
                               erase-after=DURATION|limit         erase=live|rotated|off
-                              scrub=truncate|mask|keep           fill=zero|blank
-                              keep=DURATION (in the store)       redact= (nothing)
+                              scrub=MODE (as --scrub)            fill=zero|blank
+                              keep=DURATION (in the store)       redact=NAME|NAME, or none
                               on-limit=seal|expire
 
 Each flag is also a variable: --raw-limit is SWAB_RAW_LIMIT. Those marked … may be given again, and
@@ -74,6 +74,9 @@ func rowWords(c Class) string {
 		words = append(words, "whole closed files, nothing scrubbed")
 	case c.Scrub.Mode == scrub.Keep:
 		words = append(words, "addresses stay")
+	}
+	if len(c.Scrub.Redact) > 0 {
+		words = append(words, someNames(c.Scrub.Redact)+" blanked")
 	}
 	if c.Keep > 0 {
 		words = append(words, "kept "+formatDays(c.Keep))

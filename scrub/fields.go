@@ -16,6 +16,7 @@ const (
 	ownField                     // named by an operator: a header's value where a header may stand
 	turnField                    // counts only near the words of a TURN server
 	cryptoField                  // an SDES line of SDP (RFC 4568), with its key behind it
+	ipField                      // an address in one of the notations of ipValue
 )
 
 // fieldName is one name that a [Policy] blanks, in lower case, without - _ and
@@ -58,9 +59,14 @@ type fields struct {
 	identifiers bool // also e-mail addresses and the columns of the combined log format
 }
 
-// newFields compiles a policy's names. There are none for an empty list.
-func newFields(names []string) *fields {
-	if len(names) == 0 {
+// newFields compiles the names of the scrubber's policy. There are none if
+// none is given. A name in both of its lists is blanked.
+func newFields(s *Scrubber) *fields {
+	names, addresses := s.policy.Redact, s.policy.IPFields
+	if s.policy.Mode == Keep {
+		addresses = nil
+	}
+	if len(names)+len(addresses) == 0 {
 		return nil
 	}
 	f := &fields{}
@@ -92,6 +98,9 @@ func newFields(names []string) *fields {
 		default:
 			f.add(fieldName{name: foldName(name), kind: ownField, all: true})
 		}
+	}
+	for _, name := range addresses {
+		f.add(fieldName{name: foldName(name), kind: ipField, all: true})
 	}
 	return f
 }
@@ -186,19 +195,26 @@ func isNameByte(c byte) bool {
 
 // CheckRedact reports what is wrong with a name for [Policy.Redact].
 func CheckRedact(name string) error {
+	if name == "cookie" || name == "secret" {
+		return fmt.Errorf("did you mean %ss? That preset includes the field", name)
+	}
+	return checkName(name, "cookies, secrets, identifiers, or a field's name")
+}
+
+// CheckIPField reports what is wrong with a name for [Policy.IPFields].
+func CheckIPField(name string) error { return checkName(name, "a field's name") }
+
+func checkName(name, what string) error {
 	if name == "" || len(name) > maxFieldName {
 		return fmt.Errorf("must be a name of 1 to %d bytes", maxFieldName)
 	}
 	for i := range len(name) {
 		if !isNameByte(name[i]) {
-			return errors.New("must be cookies, secrets, identifiers, or a field's name of letters, digits, - _ and dots")
+			return fmt.Errorf("must be %s of letters, digits, - _ and dots", what)
 		}
 	}
 	if foldName(name) == "" {
 		return errors.New("must hold a letter or a digit")
-	}
-	if name == "cookie" || name == "secret" {
-		return fmt.Errorf("did you mean %ss? That preset includes the field", name)
 	}
 	return nil
 }
@@ -221,23 +237,32 @@ type lookup struct {
 
 // find gives what the table says of the name.
 func (f *fields) find(l *lookup) (fieldKind, bool) {
+	if e := f.entry(l); e != nil {
+		return e.kind, true
+	}
+	return 0, false
+}
+
+func (f *fields) entry(l *lookup) *fieldName {
 	for skip := 0; skip < 2 && skip < l.n; skip++ {
-		for _, e := range f.byLast[l.rev[skip]] {
+		list := f.byLast[l.rev[skip]]
+		for k := range list {
+			e := &list[k]
 			if e.all && skip > 0 {
 				continue
 			}
 			if l.hasSuffix(e, skip) {
-				return e.kind, true
+				return e
 			}
 		}
 		if !is(l.rev[skip], isDigit) {
 			break
 		}
 	}
-	return 0, false
+	return nil
 }
 
-func (l *lookup) hasSuffix(e fieldName, skip int) bool {
+func (l *lookup) hasSuffix(e *fieldName, skip int) bool {
 	n := len(e.name)
 	if skip+n > l.n {
 		return false

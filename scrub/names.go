@@ -96,7 +96,7 @@ func (v *view) nibbles(f *found, i int) bool {
 		e += 2
 		n++
 	}
-	if !v.hasWord(e, "ip6.arpa") && !v.hasWord(e, "ip6.int") {
+	if n < 3 || !v.hasWord(e, "ip6.arpa") && !v.hasWord(e, "ip6.int") {
 		return false
 	}
 	f.start, f.end, f.form, f.six = b, e-1, formReverse6, six{nibbles: n}

@@ -73,7 +73,7 @@ func (r *redact) readName(e, lo int) int {
 			continue
 		}
 		prev := byte('\n')
-		if p > lo {
+		if p > lo && !r.encodedEndsAt(p, lo) {
 			prev = r.src[p-1]
 		}
 		l.rev[l.n] = lower(c)
@@ -83,6 +83,19 @@ func (r *redact) readName(e, lo int) int {
 		l.n++
 	}
 	return p + r.dropEscape(p, lo)
+}
+
+// encodedEndsAt reports whether a percent-encoded sign ends before i that does
+// not belong to a name: the question mark of %3Fname%3D.
+func (r *redact) encodedEndsAt(i, lo int) bool {
+	if i-3 < lo || hexValue[r.src[i-1]] == noHex || hexValue[r.src[i-2]] == noHex {
+		return false
+	}
+	b := i - 3
+	for b-2 >= lo && r.src[b] == '5' && r.src[b-1] == '2' && i-b < 3+2*maxEscapes {
+		b -= 2
+	}
+	return r.src[b] == '%' && !isNameByte(hexValue[r.src[i-2]]<<4|hexValue[r.src[i-1]])
 }
 
 // dropEscape takes from the name the letters of an escape that it seems to
@@ -120,24 +133,15 @@ func (r *redact) field(i, n int, percent bool) int {
 	if !ok {
 		return i + n
 	}
-	colon := r.at(i) == ':'
-	j := i + n
+	if m.kind == ipField {
+		return r.ipField(i, n, m, percent)
+	}
 	if percent {
-		return r.percentValue(j, m)
+		return r.percentValue(i+n, m)
 	}
-	apart := colon || m.spaced || m.quote != 0
-	switch c := r.at(j); {
-	case colon && (c == ':' || c == '/' && r.at(j+1) == '/'):
+	j, ok := r.valueStart(i, n, m)
+	if !ok {
 		return j
-	case !colon && c == '>', colon && c == '=':
-		j++
-		apart = true
-	case !colon && c == '=':
-		j++
-	}
-	first := j
-	for apart && j-first < maxSpaces && (r.at(j) == ' ' || r.at(j) == '\t') {
-		j++
 	}
 	switch m.kind {
 	case turnField:
@@ -154,7 +158,29 @@ func (r *redact) field(i, n int, percent bool) int {
 	if m.quote == '"' {
 		r.v.level = m.level
 	}
-	return r.beginValue(j, m, colon)
+	return r.beginValue(j, m, r.at(i) == ':')
+}
+
+// valueStart gives where the value begins behind the separator of n bytes at
+// i, and reports whether it is one: not std::string, nor http://.
+func (r *redact) valueStart(i, n int, m named) (j int, ok bool) {
+	colon := r.at(i) == ':'
+	j = i + n
+	apart := colon || m.spaced || m.quote != 0
+	switch c := r.at(j); {
+	case colon && (c == ':' || c == '/' && r.at(j+1) == '/'):
+		return j, false
+	case !colon && c == '>', colon && c == '=':
+		j++
+		apart = true
+	case !colon && c == '=':
+		j++
+	}
+	first := j
+	for apart && j-first < maxSpaces && (r.at(j) == ' ' || r.at(j) == '\t') {
+		j++
+	}
+	return j, true
 }
 
 // absent reports that no value stands at j, or one that says that there is

@@ -10,36 +10,53 @@ type Counts struct {
 	Redacted   uint64
 }
 
+func (c *Counts) add(d Counts) {
+	c.IPv4 += d.IPv4
+	c.IPv6 += d.IPv6
+	c.Redacted += d.Redacted
+}
+
 // A Scrubber applies one policy. Nothing it does changes after New, and it may be used
 // from many goroutines at once.
 type Scrubber struct {
 	policy Policy // with its defaults filled in
 	mask4  uint32
 	keep   nets
-	fields *fields // nil if none is blanked
+	fields *fields // nil if none is named
 	passes *passes // for Append
+
+	pseudonyms *pseudonyms // nil in the modes without a key
 }
 
-// New checks the policy and makes a Scrubber of it.
+// New checks the policy and makes a Scrubber of it. In a pseudonym mode it has a
+// random key that dies with the process, until WithKey gives another.
 func New(p Policy) (*Scrubber, error) {
 	if err := p.Validate(); err != nil {
 		return nil, err
 	}
 	p = p.withDefaults()
-	return &Scrubber{
+	s := &Scrubber{
 		policy: p,
 		mask4:  ^uint32(0) << (32 - p.IPv4Prefix),
 		keep:   newNets(p.KeepNets),
-		fields: newFields(p.Redact),
 		passes: &passes{},
-	}, nil
+	}
+	if p.Mode.pseudonym() {
+		var err error
+		if s.pseudonyms, err = randomPseudonyms(p.Mode); err != nil {
+			return nil, err
+		}
+	}
+	s.fields = newFields(s)
+	return s, nil
 }
 
 // passes are passes over a text that no one uses now, with their buffers: as
 // many as there were goroutines in Append at once.
 type passes struct {
-	mu   sync.Mutex
-	free []*redact
+	mu     sync.Mutex
+	free   []*redact
+	joined []*joinedText
 }
 
 func (p *passes) take() *redact {
@@ -56,7 +73,7 @@ func (p *passes) take() *redact {
 
 // give keeps a pass for later, but for one whose buffer grew with a long line.
 func (p *passes) give(r *redact) {
-	r.src = nil
+	r.src, r.s = nil, nil
 	if cap(r.dst) > 16*feed {
 		return
 	}
@@ -68,10 +85,14 @@ func (p *passes) give(r *redact) {
 // Append appends the scrubbed form of src, a complete text of any number of
 // lines, to dst and returns it. The two must not overlap; src is not kept.
 func (s *Scrubber) Append(dst, src []byte) []byte {
+	if !s.passesAll() && nextPartial(src, false) >= 0 {
+		return s.appendJoined(dst, src)
+	}
 	if s.fields == nil {
 		return s.appendText(dst, src)
 	}
 	r := s.passes.take()
+	r.s = s
 	for len(src) > 0 {
 		k := len(src)
 		if k > feed {
@@ -83,6 +104,9 @@ func (s *Scrubber) Append(dst, src []byte) []byte {
 	s.passes.give(r)
 	return dst
 }
+
+// passesAll reports that a text goes through as it is.
+func (s *Scrubber) passesAll() bool { return s.policy.Mode == Keep && s.fields == nil }
 
 // appendText is Append without fields.
 func (s *Scrubber) appendText(dst, src []byte) []byte {

@@ -15,10 +15,10 @@ import (
 )
 
 const demoUsage = `swab demo [--seed N] [--keep]
-  nine little services write logs with made-up addresses into a temporary directory; a real swab
-  takes them out, ships the lines to a directory, overwrites them where they lay, is killed on the
-  way, and everything is counted at the end. It needs no network, no root and no port, and takes
-  about half a minute. Exit status 0: all that it says was checked.
+  nine little services write logs with made-up addresses and secrets into a temporary directory; a
+  real swab takes them out, ships the lines to a directory, overwrites them where they lay, is killed
+  on the way, and everything is counted at the end. It needs no network, no root and no port, and
+  takes about half a minute. Exit status 0: all that it says was checked.
 `
 
 // demoPatience is how long the demo waits for any one thing to happen.
@@ -102,7 +102,7 @@ func (d *demo) stateDir() string { return filepath.Join(d.dir, "state") }
 // play is the demo from its first to its last line.
 func (d *demo) play(ctx context.Context) error {
 	began := time.Now()
-	d.out.line("swab demo: nine little services write logs with made-up addresses into %s", d.dir)
+	d.out.line("swab demo: nine little services write logs with made-up addresses and secrets into %s", d.dir)
 	d.out.line("(swab demo --seed %d makes the same lines again)", d.seed)
 	for _, act := range []func(context.Context) error{d.show, d.night, d.count, d.proof} {
 		if err := act(ctx); err != nil {

@@ -3,8 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
-	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -60,11 +60,12 @@ func (p *demoPrinter) row(name, label, text string) {
 	p.line("  %s %s %s", p.paint(sgrBold, pad(name, 11)), p.paint(sgrDim, pad(label, 9)), text)
 }
 
-// logRow prints a row with a log line, cut to fit around its first address.
-func (p *demoPrinter) logRow(name, label, text string, from int, addrs []netip.Addr, sgr string) {
+// logRow prints a row with a log line, cut to fit, and paints its marks.
+func (p *demoPrinter) logRow(name, label, text string, from int, marks []string, sgr string) {
 	text = excerpt(text, from, p.width-rowIndent)
-	for _, ip := range addrs {
-		text = strings.Replace(text, ip.String(), p.paint(sgr, ip.String()), 1)
+	marks = slices.Compact(slices.Sorted(slices.Values(marks)))
+	for _, mark := range marks {
+		text = strings.ReplaceAll(text, mark, p.paint(sgr, mark))
 	}
 	p.row(name, label, text)
 }
@@ -81,13 +82,23 @@ func pad(s string, n int) string {
 }
 
 // excerptStart is where an excerpt of a line of that width begins so that the
-// line's first address can be seen: at its begin, if that shows it.
-func excerptStart(line string, addrs []netip.Addr, width int) int {
-	if len(addrs) == 0 {
+// line's marks can be seen, or at least the first of them: at its begin, if
+// that shows them.
+func excerptStart(line string, marks []string, width int) int {
+	if len(marks) == 0 {
 		return 0
 	}
-	at := strings.Index(line, addrs[0].String())
-	if at+len(addrs[0].String()) < width {
+	at, end := len(line), 0
+	for _, mark := range marks {
+		i := strings.Index(line, mark)
+		at, end = min(at, i), max(end, i+len(mark))
+	}
+	switch {
+	case end < width:
+		return 0
+	case end-at+2 < width: // all of them, between two …
+		return end - width + 2
+	case at+len(marks[0]) < width:
 		return 0
 	}
 	return max(0, min(at-width/3, len(line)-width+1))

@@ -62,8 +62,8 @@ func (d *demo) show(ctx context.Context) error {
 // showLine prints a line as it was written and as it stands in the store.
 func (d *demo) showLine(ctx context.Context, w *writer, name, label string, number int) error {
 	m, id := w.line(number), lineID(w.class, number)
-	from := excerptStart(m.raw, m.addrs, d.out.width-rowIndent)
-	d.out.logRow(name, label, m.raw, from, m.addrs, sgrYellow)
+	from := excerptStart(m.raw, m.marks(), d.out.width-rowIndent)
+	d.out.logRow(name, label, m.raw, from, m.marks(), sgrYellow)
 	err := d.wait(ctx, "the first "+w.class+" lines to be shipped", func() (bool, error) {
 		return d.store.lines[id] != nil, d.store.update(d.storeDir())
 	})
@@ -74,17 +74,10 @@ func (d *demo) showLine(ctx context.Context, w *writer, name, label string, numb
 	if s.text != w.wanted(m) {
 		return fmt.Errorf("a %s line stands in the store otherwise than it should", w.class)
 	}
-	stands := m.addrs
-	if !w.keeps {
-		stands = nil
-		for _, ip := range m.addrs {
-			stands = append(stands, network(ip))
-		}
-	}
-	d.out.logRow("", "shipped", s.text, from, stands, sgrBold)
+	d.out.logRow("", "shipped", s.text, from, w.marksOf(m), sgrBold)
 	d.out.row("", "into", excerpt(shortKey(s.key), 0, d.out.width-rowIndent))
 	if w.keeps {
-		d.out.row("", "policy", "this class keeps its addresses in the store, never on the host")
+		d.out.row("", "policy", "this class keeps its addresses in the store, its secrets nowhere; the host keeps neither")
 	}
 	return nil
 }

@@ -96,7 +96,8 @@ type tally struct {
 	written, shipped int // lines; shipped counts each copy
 	twice, lost      int
 	left, addrs      int // addresses that still stand there, of those to take out
-	changed          int // lines that differ in more than their addresses
+	open, secrets    int // secrets that still stand there, of those to blank
+	changed          int // lines that differ in more than their addresses and secrets
 	strange          int // lines that nobody wrote
 	kept             int // lines whose addresses stay by policy
 }
@@ -113,6 +114,7 @@ func (r *readBack) tally(writers []*writer) tally {
 			} else {
 				t.addrs += len(m.addrs)
 			}
+			t.secrets += len(m.secrets)
 			s := r.lines[lineID(w.class, i)]
 			if s == nil {
 				t.lost++
@@ -131,6 +133,11 @@ func (r *readBack) tally(writers []*writer) tally {
 					t.left++
 				}
 			}
+			for _, secret := range m.secrets {
+				if strings.Contains(s.text, secret) {
+					t.open++
+				}
+			}
 		}
 	}
 	t.strange += len(r.lines) - known
@@ -144,7 +151,7 @@ func (t tally) fault() error {
 		n    int
 		what string
 	}{
-		{t.lost, "lost"}, {t.twice, "in the store more than once"}, {t.changed, "changed in more than their addresses"}, {t.strange, "in the store that nobody wrote"},
+		{t.lost, "lost"}, {t.twice, "in the store more than once"}, {t.changed, "changed in more than their addresses and secrets"}, {t.strange, "in the store that nobody wrote"},
 	} {
 		if c.n > 0 {
 			faults = append(faults, fmt.Errorf("%s %s", counted(c.n, "line"), c.what))
@@ -152,6 +159,9 @@ func (t tally) fault() error {
 	}
 	if t.left > 0 {
 		faults = append(faults, fmt.Errorf("addresses left in the store: %d", t.left))
+	}
+	if t.open > 0 {
+		faults = append(faults, fmt.Errorf("secrets left in the store: %d", t.open))
 	}
 	return errors.Join(faults...)
 }

@@ -19,6 +19,7 @@ import (
 	"unicode/utf8"
 
 	"swab/ledger"
+	"swab/scrub"
 	"swab/ship"
 )
 
@@ -53,7 +54,7 @@ func TestDemoShowsEachTextClassAndLosesNothing(t *testing.T) {
 	}
 	text := string(p)
 	checkDemoClasses(t, text)
-	count := regexp.MustCompile(`(?m)^ +([0-9,]+) lines written · ([0-9,]+) shipped · 0 twice · 0 lost · 0 addresses left$`).FindStringSubmatch(text)
+	count := regexp.MustCompile(`(?m)^ +([0-9,]+) lines written · ([0-9,]+) shipped · 0 twice · 0 lost · 0 addresses left · 0 secrets left$`).FindStringSubmatch(text)
 	if count == nil || count[1] != count[2] || len(count[1]) < len("1,000") {
 		t.Errorf("counted: %q", count)
 	}
@@ -94,7 +95,7 @@ func checkDemoClasses(t *testing.T, text string) {
 		raw, rows, _ := strings.Cut(rows, "\n")
 		rows = "\n" + rows
 		shipped := regexp.MustCompile(`\n +shipped +(.*)`).FindStringSubmatch(rows)
-		if shipped == nil || (strings.TrimSpace(raw) == shipped[1]) != s.keeps {
+		if shipped == nil || strings.TrimSpace(raw) == shipped[1] || strings.Contains(shipped[1], scrub.Redacted) != (s.class != "server") {
 			t.Errorf("%s: wrote %q, shipped %q", s.class, raw, shipped)
 		}
 		zeros, kept := strings.Count(rows, "on disk   zeros, "), strings.Count(rows, "on disk   kept, 7 days to go\n")
@@ -211,7 +212,7 @@ func TestDemoSeedMakesTheSameLinesAgain(t *testing.T) {
 	}
 }
 
-func TestDemoLinesHoldOnlyMadeUpAddresses(t *testing.T) {
+func TestDemoLinesHoldOnlyMadeUpAddressesAndSecrets(t *testing.T) {
 	var nets []netip.Prefix
 	for _, n := range []string{"203.0.113.0/24", "198.51.100.0/24", "2001:db8::/32", "192.168.0.0/16"} {
 		nets = append(nets, netip.MustParsePrefix(n))
@@ -227,8 +228,13 @@ func TestDemoLinesHoldOnlyMadeUpAddresses(t *testing.T) {
 				if !slices.ContainsFunc(nets, func(n netip.Prefix) bool { return n.Contains(ip) }) {
 					t.Errorf("%s: %s is someone's address", s.class, ip)
 				}
-				if !strings.Contains(m.raw, ip.String()) || strings.Contains(m.clean, ip.String()) {
-					t.Errorf("%s: %s becomes %s", s.class, m.raw, m.clean)
+				if !strings.Contains(m.raw, ip.String()) || strings.Contains(m.clean, ip.String()) || !strings.Contains(m.blanked, ip.String()) {
+					t.Errorf("%s: %s becomes %s or %s", s.class, m.raw, m.clean, m.blanked)
+				}
+			}
+			for _, secret := range m.secrets {
+				if !strings.Contains(m.raw, secret) || strings.Contains(m.clean+m.blanked, secret) || len(secret) < len(scrub.Redacted) {
+					t.Errorf("%s: %s becomes %s or %s", s.class, m.raw, m.clean, m.blanked)
 				}
 			}
 		}
@@ -256,10 +262,15 @@ func TestDemoCountsWhatIsWrong(t *testing.T) {
 		class  string
 		want   tally
 	}{
-		"nothing":      {func(l []string) []string { return l }, "web", tally{shipped: 20}},
-		"lost":         {func(l []string) []string { return l[1:] }, "web", tally{shipped: 19, lost: 1}},
-		"twice":        {func(l []string) []string { return append(l, l[3]) }, "web", tally{shipped: 21, twice: 1}},
-		"an address":   {func(l []string) []string { l[4] = w.lines[4].raw; return l }, "web", tally{shipped: 20, left: 1, changed: 1}},
+		"nothing":    {func(l []string) []string { return l }, "web", tally{shipped: 20}},
+		"lost":       {func(l []string) []string { return l[1:] }, "web", tally{shipped: 19, lost: 1}},
+		"twice":      {func(l []string) []string { return append(l, l[3]) }, "web", tally{shipped: 21, twice: 1}},
+		"a raw line": {func(l []string) []string { l[4] = w.lines[4].raw; return l }, "web", tally{shipped: 20, left: 1, open: 2, changed: 1}},
+		"an address": {func(l []string) []string { l[4] = w.lines[4].blanked; return l }, "web", tally{shipped: 20, left: 1, changed: 1}},
+		"a secret": {func(l []string) []string {
+			l[4] = strings.Replace(l[4], scrub.Redacted, w.lines[4].secrets[0], 1)
+			return l
+		}, "web", tally{shipped: 20, open: 1, changed: 1}},
 		"a byte":       {func(l []string) []string { l[5] = l[5] + "x"; return l }, "web", tally{shipped: 20, changed: 1}},
 		"a stranger":   {func(l []string) []string { return append(l, "hello", "web-999999") }, "web", tally{shipped: 20, strange: 2}},
 		"other class":  {func(l []string) []string { return l }, "api", tally{shipped: 20, changed: 20}},
@@ -271,7 +282,7 @@ func TestDemoCountsWhatIsWrong(t *testing.T) {
 		back := newReadBack([]*writer{w})
 		check(t, back.update(dir))
 		check(t, back.update(dir)) // reads nothing twice
-		c.want.written, c.want.addrs = 20, 20
+		c.want.written, c.want.addrs, c.want.secrets = 20, 20, 40
 		got := back.tally([]*writer{w})
 		if got != c.want {
 			t.Errorf("%s: %+v, want %+v", name, got, c.want)
@@ -298,9 +309,26 @@ func TestDemoExcerptFitsAndShowsTheAddress(t *testing.T) {
 	for before := range 200 {
 		line := strings.Repeat("x", before) + ip.String() + strings.Repeat("y", 150)
 		for _, width := range []int{leastWidth - rowIndent, plainWidth - rowIndent} {
-			got := excerpt(line, excerptStart(line, []netip.Addr{ip}, width), width)
+			got := excerpt(line, excerptStart(line, []string{ip.String()}, width), width)
 			if n := utf8.RuneCountInString(got); n > width || !strings.Contains(got, ip.String()) {
 				t.Fatalf("%d before, width %d: %q (%d)", before, width, got, n)
+			}
+		}
+	}
+}
+
+// Of two marks both are shown where they fit, and else the first.
+func TestDemoExcerptShowsAllThatIsMarkedIfItFits(t *testing.T) {
+	const first, second = "203.0.113.77", "s3cr3tT0ken"
+	for before := range 150 {
+		for between := range 150 {
+			line := strings.Repeat("x", before) + first + strings.Repeat("-", between) + second + strings.Repeat("y", 50)
+			for _, width := range []int{leastWidth - rowIndent, plainWidth - rowIndent} {
+				got := excerpt(line, excerptStart(line, []string{first, second}, width), width)
+				fits := len(first)+between+len(second)+2 < width
+				if n := utf8.RuneCountInString(got); n > width || !strings.Contains(got, first) || fits && !strings.Contains(got, second) {
+					t.Fatalf("%d before, %d between, width %d: %q (%d)", before, between, width, got, n)
+				}
 			}
 		}
 	}

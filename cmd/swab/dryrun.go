@@ -37,6 +37,7 @@ func printForecast(w io.Writer, f *swab.Forecast, asJSON, terminal bool) error {
 	p.troubles()
 	p.notTaken()
 	p.notCovered()
+	p.classes()
 	p.devices()
 	p.others()
 	p.flags()
@@ -226,6 +227,14 @@ func (p *forecastPrinter) list(title string, n int, item func(int) string) {
 	if more > 0 {
 		fmt.Fprintf(p.w, "  … and %d more; --json lists all\n", more)
 	}
+}
+
+// classes says what becomes of the lines on their way.
+func (p *forecastPrinter) classes() {
+	p.list("lines leave with:", len(p.f.Classes), func(i int) string {
+		c := p.f.Classes[i]
+		return c.Name + ": " + c.Scrubbing
+	})
 }
 
 // devices says what overwriting reaches, a line for each kind of file system.

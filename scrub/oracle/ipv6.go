@@ -48,10 +48,8 @@ type reading struct {
 
 const (
 	// maxTokens is how many groups and separators are looked at; an address has
-	// 17 at most, and stands among others. maxRun holds so many, bytes, however
-	// they are encoded.
+	// 17 at most, and stands among others.
 	maxTokens = 40
-	maxRun    = 1 << 10
 	// maxDashed holds ten groups with their dashes, bytes; more are no address.
 	maxDashed = 64
 )
@@ -59,7 +57,6 @@ const (
 // read tries every beginning of the text that is made of groups and
 // separators, the longest first.
 func read(rest string) (reading, bool) {
-	rest = rest[:min(len(rest), maxRun)]
 	run := groupsRE.FindString(rest)
 	if !strings.ContainsAny(run, `:%\&`) {
 		return reading{}, false
