@@ -4,10 +4,11 @@ package scrub
 var dashDomains = [...]string{".ipv6-literal.net", ".sslip.io", ".nip.io"}
 
 // dashes decides about the dash at i: an IPv6 address inside a host name, its
-// colons written as dashes, that begins with the group before i.
+// colons written as dashes, that begins with the group before i. There is a
+// digit in that group: what has none looks like words, and is not looked at.
 func (v *view) dashes(f *found, i int) bool {
 	b := v.groupBefore(i)
-	if b == i || v.touches(b) || v.at(b-1) == '%' {
+	if !v.anyDigit(b, i) || v.touches(b) || v.at(b-1) == '%' {
 		return false
 	}
 	var (
@@ -57,6 +58,15 @@ func (v *view) dashes(f *found, i int) bool {
 	f.start, f.end, f.form, f.six = b, p, formDashes, g.six
 	f.six.colon = span{i, i + 1}
 	return true
+}
+
+func (v *view) anyDigit(b, e int) bool {
+	for k := b; k < e; k++ {
+		if is(v.at(k), isDigit) {
+			return true
+		}
+	}
+	return false
 }
 
 // dashEnd decides by what stands around a name's address [b, p); evident says

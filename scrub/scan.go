@@ -91,7 +91,7 @@ func (r *scan) third(i, j, t int) {
 	c := src[t]
 	switch {
 	case src[j] != c || i < r.next && j < r.next:
-	case src[i] != c || c != ':' && !(i > 0 && is(src[i-1], isDigit)):
+	case src[i] != c || c != ':' && !(i > 0 && (is(src[i-1], isDigit) || c == '-' && is(src[i-1], isHex))):
 		if c == '.' && is(src[j-1], isDigit) {
 			r.visit(j) // a reverse name whose first digit is a letter
 		}
@@ -107,7 +107,7 @@ func (r *scan) double(t int) {
 	src := r.src
 	switch c := src[t]; {
 	case src[t-1] != c:
-	case c == ':', c == '-' && t > 1 && is(src[t-2], isDigit):
+	case c == ':', c == '-' && t > 1 && is(src[t-2], isHex):
 		r.visit(t - 1)
 	}
 }
