@@ -1,7 +1,7 @@
 # Go is all that these need, but for lint (golangci-lint) and image (docker).
 export CGO_ENABLED = 0
 
-.PHONY: all build test race lint fuzz-short bench docs image ci help
+.PHONY: all build test race lint fuzz-short bench eval bench-scrub docs image ci help
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -32,6 +32,12 @@ fuzz-short: ## each fuzz target for FUZZTIME (5s)
 bench: ## each benchmark about a second, then swab beside what it replaces
 	go test -run '^$$' -bench . -benchmem ./...
 	bash testdata/bench/run
+
+eval: ## what swab and its peers find of the same rows, and what they spoil
+	go run ./testdata/eval
+
+bench-scrub: ## scrubbing alone: swab beside its peers, and what was asked of it
+	bash testdata/bench/scrub
 
 docs: ## write the generated parts of the pages, and check all of them
 	go test -run 'TestDocsFlagsTable' . -write-docs

@@ -47,7 +47,7 @@ func (d *Daemon) eraseLoop(ctx context.Context) error {
 func (d *Daemon) erase(ctx context.Context) error {
 	d.erasing.Lock()
 	defer d.erasing.Unlock()
-	var errs error
+	errs := d.keepPseudonyms() // first: it waits for no file
 	failed := map[uint64]bool{}
 	raced := 0
 	for ctx.Err() == nil {
@@ -373,7 +373,7 @@ func (d *Daemon) dropKeys() error {
 func (d *Daemon) spoolKnown(id ship.ID) (body, sums bool) {
 	d.ledger.View(func(s *ledger.State) {
 		if b := s.Batches[ledger.BatchID(id)]; b != nil {
-			body, sums = !b.Shipped && id.Class != ledger.ExpireClass && id.Class != ledger.CopyClass, b.RawLeft()
+			body, sums = !b.Shipped && ledger.BatchID(id).HasObject(), b.RawLeft()
 		}
 	})
 	return body, sums

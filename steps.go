@@ -18,6 +18,9 @@ const (
 
 	stepCompared  step = "compared"  // a copy's sums have their name in the spool; no event yet
 	stepInherited step = "inherited" // the copied event is in the ledger
+
+	stepKeyMade      step = "key made"      // a day's key of pseudonyms is on the disk; no event yet
+	stepKeyDestroyed step = "key destroyed" // such a key is overwritten and unlinked; no event yet
 )
 
 // steps lists them in the order in which a batch goes through them.

@@ -87,9 +87,9 @@ func storeFlags() []flagDef {
 		{FlagInfo{Name: "to", Value: "STORE", Usage: "s3://BUCKET/PREFIX or file:///DIR. A dry run needs none."},
 			put(ParseDestination, func(d *draft) *Destination { return &d.cfg.To })},
 		{FlagInfo{Name: "endpoint-url", Value: "URL", Usage: "An S3-compatible service other than AWS."},
-			put(parseEndpoint, func(d *draft) *string { return &d.cfg.Endpoint })},
+			put(ParseEndpoint, func(d *draft) *string { return &d.cfg.Endpoint })},
 		{FlagInfo{Name: "region", Value: "NAME", Usage: "The bucket's region, when the AWS configuration does not say."},
-			put(parseRegion, func(d *draft) *string { return &d.cfg.Region })},
+			put(ParseRegion, func(d *draft) *string { return &d.cfg.Region })},
 		{FlagInfo{Name: "path-style", Usage: "Put the bucket into the path instead of the host name, as many S3-compatible services want."},
 			put(parseSwitch, func(d *draft) *bool { return &d.cfg.PathStyle })},
 		{FlagInfo{Name: "sse", Value: "KIND", Usage: "Server-side encryption: AES256, aws:kms or aws:kms:dsse. Without it the bucket's own default holds."},
@@ -121,7 +121,7 @@ func limitFlags() []flagDef {
 
 func scrubFlags() []flagDef {
 	return []flagDef{
-		{FlagInfo{Name: "scrub", Value: "truncate|mask|keep", Default: "truncate", Usage: "What becomes of addresses, but for classes that keep them by policy."},
+		{FlagInfo{Name: "scrub", Value: "MODE", Default: "truncate", Usage: "What becomes of addresses, but for classes that keep them by policy: truncate, mask, keep, pseudonym=deterministic or pseudonym=prefix (by a key a day, which ends with the limit; swab reveal undoes one until then)."},
 			put(parseScrubMode, scrubMode)},
 		{FlagInfo{Name: "ipv4-prefix", Value: "BITS", Default: strconv.Itoa(scrub.DefaultIPv4Prefix), Usage: "Bits of an IPv4 address that truncate keeps, 1 to 31."},
 			put(parsePrefix(31), func(d *draft) *int { return &d.global.scrub.IPv4Prefix })},
@@ -136,6 +136,8 @@ func scrubFlags() []flagDef {
 			(*draft).addRedact},
 		{FlagInfo{Name: "versions", Value: "keep|scrub", Default: "keep", Usage: "Whether the four numbers of NAME/1.2.3.4 are a version, or an address like any other."},
 			put(parseVersions, func(d *draft) *bool { return &d.global.scrub.ScrubVersions })},
+		{FlagInfo{Name: "key-secret", Value: "FILE", Usage: "For a fleet that must agree on its pseudonyms: derive the days' keys from FILE, 32 bytes or more. Remove FILE after the start, or keep it in a vault: it can undo every day."},
+			(*draft).setKeySecret},
 	}
 }
 

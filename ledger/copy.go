@@ -11,6 +11,10 @@ import (
 // CopyClass is the class of the batches that [Copied] makes.
 const CopyClass = "copy"
 
+// HasObject tells whether a batch becomes an object in the store, which those
+// of the reserved classes do not.
+func (b BatchID) HasObject() bool { return b.Class != ExpireClass && b.Class != CopyClass }
+
 // Copied says that the bytes [From, To) of File are those of the same range of
 // In, and that In accounts for them. It has two forms.
 //

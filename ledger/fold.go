@@ -43,7 +43,7 @@ func (s *State) apply(e *Event, sum string) error {
 		s.applyKey(e.Key)
 	case KindStop:
 		s.Stopped = true
-	case KindSnapshot, KindRefused, KindCut:
+	case KindSnapshot, KindRefused, KindReveal, KindCut:
 	default:
 		err = fmt.Errorf("unknown kind %q", e.Kind)
 	}
@@ -64,6 +64,7 @@ func (s *State) applyStart(e *Event) {
 		s.Policies[name] = r
 		s.class(name)
 	}
+	s.limitPseudonyms(e.Start.Policies)
 }
 
 func (s *State) applyPolicy(p *Policy) {
@@ -168,7 +169,7 @@ func (s *State) advanceTo(f *File, r Range) {
 func (s *State) applySeal(e *Event, sum string) error {
 	seal := e.Seal
 	c := s.Classes[seal.Batch.Class]
-	if c == nil || seal.Batch.Class == ExpireClass || seal.Batch.Class == CopyClass {
+	if c == nil || !seal.Batch.HasObject() {
 		return fmt.Errorf("batch %s of a class that has no files", seal.Batch)
 	}
 	if seal.Batch.Number != c.Sealed+1 {
@@ -211,7 +212,7 @@ func (s *State) applySeal(e *Event, sum string) error {
 func (s *State) applyShip(e *Event) error {
 	id := e.Ship.Batch
 	b, c := s.Batches[id], s.Classes[id.Class]
-	if b == nil || c == nil || id.Class == ExpireClass || id.Class == CopyClass {
+	if b == nil || c == nil || !id.HasObject() {
 		return fmt.Errorf("batch %s is not sealed", id)
 	}
 	if b.Shipped || id.Number != c.Shipped+1 {
@@ -275,8 +276,18 @@ func (s *State) applyClose(c *FileClose) error {
 }
 
 func (s *State) applyKey(k *KeyEvent) {
+	switch k.Use {
+	case UsePseudonyms:
+		s.applyPseudonyms(k)
+		return
+	case UseRatchet:
+		if s.Ratchet = k.Day; k.Did == KeyDestroyed {
+			s.Ratchet = ""
+		}
+		return
+	}
 	s.Keys = slices.DeleteFunc(s.Keys, func(day string) bool { return day == k.Day })
-	if k.Did == "made" {
+	if k.Did == KeyMade {
 		s.Keys = append(s.Keys, k.Day)
 		slices.Sort(s.Keys)
 	}
