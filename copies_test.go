@@ -296,6 +296,21 @@ func TestInvariant5ACopyIsReadFromWhereItsOriginalStopped(t *testing.T) {
 			c.add(c.log, 7)
 			return p
 		}},
+		{"the copy is unlinked before it is read, as by gzip", func(c *copied) string {
+			c.add(c.log, 500)
+			c.read()
+			c.add(c.log, 5)
+			p := c.copy("a.log.1")
+			c.sweep()
+			if err := os.Remove(p); err != nil {
+				c.t.Fatal(err)
+			}
+			c.truncate()
+			c.add(c.log, 7)
+			c.sweep()
+			c.read()
+			return p
+		}},
 		{"two copies of one log", func(c *copied) string {
 			c.add(c.log, 500)
 			c.read()

@@ -19,6 +19,9 @@ import (
 func (c *caster) unread(ctx context.Context, f *os.File, t *target, info fs.FileInfo, s *scale) error {
 	rec := c.record(t, info.Size())
 	s.out.Unread = info.Size() - rec.Cursor
+	if rec.Follows() != 0 {
+		s.out.Unread = 0 // its original gives what it holds
+	}
 	if s.out.Unread == 0 {
 		return nil
 	}

@@ -48,7 +48,7 @@ func (s *scale) sealed(v retain.Verdict, waiting bool) {
 		known = "unknown"
 	}
 	s.note(v.Range.Oldest, known)
-	if waiting && v.Batch.Class != ledger.ExpireClass {
+	if waiting && v.Batch.HasObject() {
 		s.out.Lines += v.Range.Lines
 		s.out.Ship += v.Range.Len()
 	}

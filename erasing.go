@@ -167,6 +167,11 @@ func (d *Daemon) overwrite(plan []retain.Verdict) (failed []uint64, err error) {
 func (d *Daemon) overwriteFile(num uint64, list []retain.Verdict) error {
 	f := d.files.File(num)
 	if f == nil {
+		ended := false
+		d.ledger.View(func(s *ledger.State) { ended = s.Files[num] == nil })
+		if ended {
+			return nil // its ranges are closed with it; the next plan knows
+		}
 		return fmt.Errorf("file %d is not open; its raw bytes cannot be overwritten", num)
 	}
 	fill, err := d.fillOf(list[0].Class)
@@ -368,7 +373,7 @@ func (d *Daemon) dropKeys() error {
 func (d *Daemon) spoolKnown(id ship.ID) (body, sums bool) {
 	d.ledger.View(func(s *ledger.State) {
 		if b := s.Batches[ledger.BatchID(id)]; b != nil {
-			body, sums = !b.Shipped && id.Class != ledger.ExpireClass && id.Class != ledger.CopyClass, b.RawLeft()
+			body, sums = !b.Shipped && ledger.BatchID(id).HasObject(), b.RawLeft()
 		}
 	})
 	return body, sums

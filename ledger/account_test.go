@@ -96,7 +96,7 @@ func TestEveryByteIsAccountedForAtEachStep(t *testing.T) {
 func TestNoEventUnbalancesTheAccounts(t *testing.T) {
 	number := rapid.Uint64Range(0, 4)
 	bytes := rapid.Int64Range(-10, 600)
-	class := rapid.SampledFrom([]string{"api", "web", "off", "new", "", ExpireClass})
+	class := rapid.SampledFrom([]string{"api", "web", "off", "new", "", ExpireClass, CopyClass})
 	id := rapid.Custom(func(rt *rapid.T) BatchID { return BatchID{class.Draw(rt, "class"), number.Draw(rt, "number")} })
 	aRange := rapid.Custom(func(rt *rapid.T) Range {
 		return Range{File: number.Draw(rt, "file"), From: bytes.Draw(rt, "from"), To: bytes.Draw(rt, "to"),
@@ -107,9 +107,10 @@ func TestNoEventUnbalancesTheAccounts(t *testing.T) {
 	})
 	refs := rapid.SliceOfN(ref, 0, 3)
 	wild := func(rt *rapid.T) Event {
-		switch rapid.IntRange(0, 8).Draw(rt, "kind") {
+		switch rapid.IntRange(0, 9).Draw(rt, "kind") {
 		case 0:
-			return Event{Open: &FileOpen{File: number.Draw(rt, "file"), Class: class.Draw(rt, "class"), Size: bytes.Draw(rt, "size")}}
+			return Event{Open: &FileOpen{File: number.Draw(rt, "file"), Class: class.Draw(rt, "class"), Size: bytes.Draw(rt, "size"),
+				CopyOf: number.Draw(rt, "copy of"), Copied: bytes.Draw(rt, "copied")}}
 		case 1:
 			return Event{Seen: &Seen{Files: []Growth{{number.Draw(rt, "file"), bytes.Draw(rt, "size"), 0, 0}, {number.Draw(rt, "file"), bytes.Draw(rt, "size"), 0, 0}}}}
 		case 2:
@@ -125,6 +126,11 @@ func TestNoEventUnbalancesTheAccounts(t *testing.T) {
 			return Event{Erased: &Erased{Refs: refs.Draw(rt, "refs"), Skipped: []Span{{number.Draw(rt, "file"), bytes.Draw(rt, "from"), bytes.Draw(rt, "to")}}}}
 		case 6:
 			return Event{Expire: &Expire{Batch: id.Draw(rt, "batch"), Range: aRange.Draw(rt, "range")}}
+		case 8:
+			return Event{Copied: &Copied{
+				File: number.Draw(rt, "file"), From: bytes.Draw(rt, "from"), To: bytes.Draw(rt, "to"), In: number.Draw(rt, "in"),
+				Own: rapid.Bool().Draw(rt, "own"), Batch: id.Draw(rt, "batch"), Ranges: rapid.SliceOfN(aRange, 0, 2).Draw(rt, "ranges"),
+			}}
 		case 7:
 			return Event{Lost: &Lost{File: number.Draw(rt, "file"), From: bytes.Draw(rt, "from"), To: bytes.Draw(rt, "to")}}
 		}

@@ -11,6 +11,10 @@ import (
 // CopyClass is the class of the batches that [Copied] makes.
 const CopyClass = "copy"
 
+// HasObject tells whether a batch becomes an object in the store, which those
+// of the reserved classes do not.
+func (b BatchID) HasObject() bool { return b.Class != ExpireClass && b.Class != CopyClass }
+
 // Copied says that the bytes [From, To) of File are those of the same range of
 // In, and that In accounts for them. It has two forms.
 //
@@ -54,6 +58,14 @@ func (f *File) Follows() uint64 {
 		return 0
 	}
 	return f.Origin.File
+}
+
+// stray ends that f follows its original. Who holds a copy of f keeps the
+// Origin that it has.
+func (f *File) stray() {
+	o := *f.Origin
+	o.Live = false
+	f.Origin = &o
 }
 
 // born bounds the birth of f's first bytes, Unix seconds, 0 where unknown.
@@ -127,7 +139,9 @@ func (s *State) inherit(e *Event, f, in *File, sum string) error {
 	if len(c.Ranges) > 0 && at != c.To {
 		return fmt.Errorf("the ranges end at %d, not at %d", at, c.To)
 	}
-	f.Origin.Live = !c.Own && c.To < f.Origin.Size
+	if c.Own || c.To == f.Origin.Size {
+		f.stray()
+	}
 	f.Cursor = c.To
 	if len(c.Ranges) == 0 {
 		return nil
@@ -199,10 +213,9 @@ func (s *State) release(file uint64, heir uint64) {
 		if f.Follows() != file {
 			continue
 		}
+		f.stray()
 		if heir != 0 && num != heir {
-			f.Origin.File = heir
-		} else {
-			f.Origin.Live = false
+			f.Origin.File, f.Origin.Live = heir, true
 		}
 	}
 }

@@ -177,7 +177,7 @@ func (s *State) advanceTo(f *File, r Range) {
 func (s *State) applySeal(e *Event, sum string) error {
 	seal := e.Seal
 	c := s.Classes[seal.Batch.Class]
-	if c == nil || seal.Batch.Class == ExpireClass || seal.Batch.Class == CopyClass {
+	if c == nil || !seal.Batch.HasObject() {
 		return fmt.Errorf("batch %s of a class that has no files", seal.Batch)
 	}
 	if seal.Batch.Number != c.Sealed+1 {
@@ -220,7 +220,7 @@ func (s *State) applySeal(e *Event, sum string) error {
 func (s *State) applyShip(e *Event) error {
 	id := e.Ship.Batch
 	b, c := s.Batches[id], s.Classes[id.Class]
-	if b == nil || c == nil || id.Class == ExpireClass || id.Class == CopyClass {
+	if b == nil || c == nil || !id.HasObject() {
 		return fmt.Errorf("batch %s is not sealed", id)
 	}
 	if b.Shipped || id.Number != c.Shipped+1 {

@@ -25,7 +25,7 @@ func (s *story) next(t *rapid.T) (e Event, ok bool) {
 	st := s.state()
 	files := slices.Sorted(maps.Keys(st.Files))
 	kinds := []func(*rapid.T, *State, []uint64) (Event, bool){
-		s.open, s.stream, s.seen, s.seen, s.seal, s.seal, s.ship, s.ship, s.erase, s.erased, s.expire, s.lost, s.close, s.other,
+		s.open, s.stream, s.seen, s.seen, s.seal, s.seal, s.ship, s.ship, s.erase, s.erased, s.expire, s.lost, s.close, s.other, s.copy, s.inherit, s.inherit, s.bequeath,
 	}
 	return kinds[rapid.IntRange(0, len(kinds)-1).Draw(t, "kind")](t, st, files)
 }
@@ -76,7 +76,7 @@ func (s *story) seal(t *rapid.T, st *State, files []uint64) (Event, bool) {
 	class, _ := pick(t, storyClasses, "class")
 	var ranges []Range
 	for _, file := range files {
-		if st.Files[file].Class != class || !rapid.Bool().Draw(t, "file too") {
+		if st.Files[file].Class != class || st.Files[file].Follows() != 0 || !rapid.Bool().Draw(t, "file too") {
 			continue
 		}
 		from := st.Files[file].Cursor
@@ -154,7 +154,7 @@ func (s *story) erased(t *rapid.T, st *State, _ []uint64) (Event, bool) {
 
 func (s *story) expire(t *rapid.T, st *State, files []uint64) (Event, bool) {
 	file, ok := pick(t, files, "file")
-	if !ok || st.Files[file].Stream != "" {
+	if !ok || st.Files[file].Follows() != 0 || st.Files[file].Stream != "" {
 		return Event{}, false
 	}
 	r := s.draw(t, st, file, st.Files[file].Cursor)
@@ -171,6 +171,9 @@ func (s *story) lost(t *rapid.T, st *State, files []uint64) (Event, bool) {
 		return Event{}, false
 	}
 	from := st.Files[file].Cursor
+	if st.Files[file].Follows() != 0 {
+		return Event{}, false
+	}
 	return Event{Lost: &Lost{File: file, From: from, To: from + rapid.Int64Range(0, 300).Draw(t, "bytes"), Why: "test"}}, true
 }
 

@@ -55,8 +55,8 @@ func TestMetricsCarryBothAccounts(t *testing.T) {
 	s := healthy()
 	s.Classes = s.Classes[:1]
 	s.Classes[0].Account = ledger.Account{
-		Written: 1111111, Unread: 1, SealedBytes: 10, ShippedBytes: 100, Expired: 1000, Lost: 1110000,
-		Present: 111, Erased: 11000, Removed: 1100000,
+		Written: 1111111, Unread: 1, SealedBytes: 10, ShippedBytes: 100, Expired: 1000, Lost: 1010000, Copied: 100000,
+		Present: 111, Erased: 11000, Removed: 1000000, Streamed: 100000,
 	}
 	reg := prometheus.NewPedanticRegistry()
 	reg.MustRegister(newCollector(fixed(s)))

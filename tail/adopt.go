@@ -140,6 +140,8 @@ func (s *Set) adopt(fd *os.File, id ledger.FileID, rule Rule, place ledger.Place
 	f.points = rec.Points
 	if was, ok := s.paths.Get(num); ok {
 		f.home, f.place = was, was
+	} else {
+		f.unnamed = true
 	}
 	if s.paths.Away(num) {
 		f.home = ledger.Place{}
@@ -225,6 +227,13 @@ func (s *Set) begin(files []*File, after uint64, events []ledger.Event, now time
 		events = append(events, ledger.Event{Open: open})
 		opens[i] = open
 	}
+	// The places come first: a crash must not leave a file in the ledger that no
+	// next start could find. That they cannot be saved is told at the sweep's
+	// end, and keeps nothing from being read.
+	for i, f := range files {
+		s.paths.Set(opens[i].File, f.place)
+	}
+	_ = s.paths.Save()
 	if err := s.ledger.Append(events...); err != nil {
 		return err
 	}

@@ -1,12 +1,11 @@
 package tail
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"path"
 	"slices"
-	"strings"
 	"time"
 
 	"swab/ledger"
@@ -20,98 +19,21 @@ type stranger struct {
 	path string // as a glob matched it; empty where none did
 	// beside: no glob leads to it. It is taken only as a copy.
 	beside bool
+	met    time.Time
 	size   int64     // at the last look
 	grown  time.Time // since when it has had it
 	of     uint64    // what it seems to be a copy of
 }
 
-// likeness is what comparing two files comes to.
-type likeness int
-
-const (
-	unlike  likeness = iota
-	unclear          // there is nothing to compare, so far
-	alike
-)
-
 // copyWait is how long a file that seems to become a copy is waited for when
 // it does not grow any more and someone still has it open for writing.
 const copyWait = time.Minute
 
+// copyLong is how long it is waited for at the most.
+const copyLong = time.Hour
+
 // copyQuiet is how long it must not have grown where leases cannot be had.
 const copyQuiet = 5 * time.Second
-
-// foreignEvidence is how many raw bytes must agree where a copy does not lie
-// beside its original (logrotate's olddir), bytes: more than a banner's line.
-const foreignEvidence = 256
-
-// copyName tells whether name can be that of a copy of the log called of: with
-// something added (a.log.1, a.log-20261123), or with a number or a date before
-// its extension (a-20261123.log).
-func copyName(name, of string) bool {
-	if name == of || of == "" {
-		return false
-	}
-	if strings.HasPrefix(name, of) {
-		return true
-	}
-	ext := path.Ext(of)
-	stem := strings.TrimSuffix(of, ext)
-	if stem == "" || ext == "" || len(name) <= len(of) || !strings.HasPrefix(name, stem) || !strings.HasSuffix(name, ext) {
-		return false
-	}
-	middle := name[len(stem) : len(name)-len(ext)]
-	return strings.ContainsAny(middle[:1], "-._") && strings.Trim(middle, "0123456789-._T:") == ""
-}
-
-// original is a generation that a stranger may be a copy of.
-type original struct {
-	num   uint64
-	rec   ledger.File
-	file  *File // nil where it is not open
-	place ledger.Place
-}
-
-// originals lists the generations whose names fit a copy at place: those in
-// its own directory first.
-func (s *Set) originals(place ledger.Place, not uint64) []original {
-	name := path.Base(place.Name)
-	var list []original
-	s.ledger.View(func(st *ledger.State) {
-		for num, rec := range st.Files {
-			if num == not || rec.Follows() != 0 || rec.Stream != "" {
-				continue
-			}
-			at, home := s.lies(num)
-			if copyName(name, path.Base(at.Name)) || copyName(name, path.Base(home.Name)) {
-				o := original{num: num, rec: *rec, file: s.files[num], place: at}
-				o.rec.Gone, o.rec.Intent = slices.Clone(rec.Gone), slices.Clone(rec.Intent)
-				list = append(list, o)
-			}
-		}
-	})
-	dir := path.Dir(place.Path())
-	slices.SortFunc(list, func(a, b original) int {
-		abeside, bbeside := path.Dir(a.place.Path()) == dir, path.Dir(b.place.Path()) == dir
-		switch {
-		case abeside && !bbeside:
-			return -1
-		case bbeside && !abeside:
-			return 1
-		}
-		return int(a.num) - int(b.num)
-	})
-	return list
-}
-
-// lies is where a generation lies, or lay last, and where it was first seen.
-func (s *Set) lies(num uint64) (at, home ledger.Place) {
-	if f := s.files[num]; f != nil {
-		return f.place, f.home // both are changed by who holds s.changing alone
-	}
-	at, _ = s.paths.Get(num)
-	return at, at
-}
 
 // originOf finds what f is a copy of, and how much of it. f.mu is held, or
 // nobody else has f.
@@ -120,195 +42,25 @@ func (s *Set) originOf(f *File, not uint64, now time.Time) (l likeness, of origi
 	if err != nil {
 		return unlike, of, 0, fmt.Errorf("new file: %w", pathless(err))
 	}
+	best := int64(-1)
 	for _, o := range s.originals(f.place, not) {
 		if s.ruleOf(o.rec.Class, f.rule).Opaque {
 			continue
 		}
 		far := path.Dir(o.place.Path()) != path.Dir(f.place.Path())
-		ol, on, err := s.compare(f, info.Size(), o, far, now)
+		ol, on, agreed, err := s.compare(f, info.Size(), o, now)
 		if err != nil {
 			return unlike, o, 0, err
 		}
-		if ol > l {
-			l, of, n = ol, o, on
+		if far && agreed < foreignEvidence {
+			continue
 		}
-		if l == alike {
-			break
+		// The copy of last time begins like this one: the log has more of it.
+		if cmp.Or(cmp.Compare(ol, l), cmp.Compare(on, n), cmp.Compare(agreed, best)) > 0 {
+			l, of, n, best = ol, o, on, agreed
 		}
 	}
 	return l, of, n, nil
-}
-
-// compare tells whether f, of size bytes, begins as o does or did, and up to
-// where it can be o's copy: marks of what was read of o at their offsets, and
-// the bytes behind its cursor themselves where o still has them.
-func (s *Set) compare(f *File, size int64, o original, far bool, now time.Time) (l likeness, n int64, err error) {
-	if size == 0 {
-		return unclear, 0, nil
-	}
-	l, agreed, err := s.compareMarks(f, size, o)
-	if l == unlike || err != nil {
-		return unlike, 0, err
-	}
-	n = size
-	if o.file != nil && o.file.ended == 0 && size > o.rec.Cursor {
-		var same int64
-		if same, err = f.commonWith(o.file, o.rec.Cursor, size); err != nil {
-			return unlike, 0, err
-		}
-		agreed += same - o.rec.Cursor
-		if n = same; n < size { // it goes on by itself
-			if still, err := o.file.Unchanged(o.num, now); err != nil || !still {
-				return unlike, 0, errors.Join(err, errEnded)
-			}
-			if n, err = f.lastNewline(0, n); err != nil {
-				return unlike, 0, err
-			}
-		}
-		if n < max(o.rec.Cursor, 1) {
-			return unlike, 0, nil
-		}
-		l = alike
-	}
-	if l == unclear && o.rec.Cursor > 0 && o.rec.Gone.Covered(ledger.Extent{To: o.rec.Cursor}) == o.rec.Cursor {
-		// Nothing is left to compare with: what was read must be overwritten here, too.
-		bare, err := f.blankTo(min(size, o.rec.Cursor))
-		if err != nil || !bare {
-			return unlike, 0, err
-		}
-		l = alike
-	}
-	if far && agreed < foreignEvidence {
-		return unlike, 0, nil
-	}
-	return l, n, nil
-}
-
-// errEnded says that an original was truncated while a file was compared with
-// it: the next pass knows that, and compares what is left to compare.
-var errEnded = errors.New("the original has ended")
-
-// compareMarks compares what the marks of o say with the bytes of f; agreed
-// counts those that are the very same.
-func (s *Set) compareMarks(f *File, size int64, o original) (l likeness, agreed int64, err error) {
-	if o.rec.Cursor == 0 && o.rec.Head == nil {
-		if o.file == nil || o.file.ended != 0 {
-			return alike, 0, nil // nothing of it was read: all is read from the copy
-		}
-		return unclear, 0, nil
-	}
-	marks := slices.Clone(o.rec.Tail)
-	if o.rec.Head != nil {
-		marks = append(marks, *o.rec.Head)
-	}
-	if o.file != nil {
-		o.file.mu.Lock()
-		marks = append(marks, o.file.past...)
-		o.file.mu.Unlock()
-	}
-	l = unclear
-	for _, m := range marks {
-		if m.Off+int64(m.Len) > size {
-			continue
-		}
-		p := make([]byte, m.Len)
-		if err := f.readFull(p, m.Off); err != nil {
-			return unlike, 0, err
-		}
-		switch is, err := s.markCopied(&o.rec, m, p); {
-		case err != nil || is == unlike:
-			return unlike, 0, err
-		case is == alike:
-			l = alike
-			agreed += int64(m.Len)
-		}
-	}
-	return l, agreed, nil
-}
-
-// markCopied compares one mark of an original with the bytes of a copy, which
-// may have been made before or after they were overwritten.
-func (s *Set) markCopied(rec *ledger.File, m ledger.Mark, p []byte) (likeness, error) {
-	ok, err := s.keys.MarkMatches(m, p)
-	if ok {
-		return alike, nil
-	}
-	gone := 0
-	for i, c := range p {
-		at := ledger.Extent{From: m.Off + int64(i), To: m.Off + int64(i) + 1}
-		if rec.Gone.Covered(at)+rec.Intent.Covered(at) == 0 {
-			continue
-		}
-		if gone++; !blank(c) {
-			gone = len(p) + 1
-		}
-	}
-	switch {
-	case errors.Is(err, ledger.ErrNoKey):
-		return unclear, nil
-	case err != nil:
-		return unlike, err
-	case gone > 0 && gone <= len(p):
-		return unclear, nil
-	}
-	return unlike, nil
-}
-
-// commonWith is how far f has the same bytes as o, from off on: bytes that no
-// seal has taken, or has only since they were asked for.
-func (f *File) commonWith(o *File, off, size int64) (int64, error) {
-	mine, other := make([]byte, scanChunk), make([]byte, scanChunk)
-	for off < size {
-		p := mine[:min(scanChunk, size-off)]
-		if err := f.readFull(p, off); err != nil {
-			return 0, err
-		}
-		o.mu.Lock()
-		n, err := o.f.ReadAt(other[:len(p)], off)
-		o.mu.Unlock()
-		if err != nil && err != io.EOF {
-			return 0, fmt.Errorf("file %d: %w", o.num, pathless(err))
-		}
-		same := 0
-		for same < n && p[same] == other[same] {
-			same++
-		}
-		if same < n && blank(other[same]) { // it may be sealed and overwritten by now
-			if read := o.read(); read > off+int64(same) {
-				off = min(read, size)
-				continue
-			}
-		}
-		off += int64(same)
-		if same < len(p) {
-			break
-		}
-	}
-	return off, nil
-}
-
-// read is the cursor.
-func (f *File) read() int64 {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	rec, _ := f.record()
-	return rec.Cursor
-}
-
-// blankTo tells whether nothing but overwritten bytes lies before to.
-func (f *File) blankTo(to int64) (bool, error) {
-	buf := make([]byte, scanChunk)
-	for off := int64(0); off < to; {
-		p := buf[:min(scanChunk, to-off)]
-		if err := f.readFull(p, off); err != nil {
-			return false, err
-		}
-		if slices.ContainsFunc(p, func(c byte) bool { return !blank(c) }) {
-			return false, nil
-		}
-		off += int64(len(p))
-	}
-	return true, nil
 }
 
 // meet decides about the strangers: copies follow their originals, the rest is
@@ -383,6 +135,9 @@ func (s *Set) judge(f *File, not uint64, now time.Time) (wait bool, err error) {
 		return false, err
 	}
 	k := &f.stranger
+	if k.met.IsZero() {
+		k.met = now
+	}
 	if k.grown.IsZero() || k.size != info.Size() {
 		k.size, k.grown = info.Size(), now
 	}
@@ -393,7 +148,7 @@ func (s *Set) judge(f *File, not uint64, now time.Time) (wait bool, err error) {
 	case k.size == 0 && nlink(info) > 0 && (of.file == nil || of.file.ended == 0):
 		return true, nil // nothing waits in it
 	case ok && !closed || !ok && quiet < copyQuiet:
-		if quiet < min(copyWait, f.rule.Limit/10) {
+		if quiet < min(copyWait, f.rule.Limit/10) && now.Sub(k.met) < min(copyLong, f.rule.Limit/10) {
 			return true, nil
 		}
 	case l == unclear:
@@ -408,6 +163,10 @@ func (s *Set) judge(f *File, not uint64, now time.Time) (wait bool, err error) {
 // beside looks for copies of generations that end where no glob leads: beside
 // them.
 func (s *Set) beside(known []*File, now time.Time) []*File {
+	ending := s.endings()
+	if len(ending) == 0 {
+		return nil
+	}
 	taken := map[inode]bool{}
 	for _, f := range append(s.openFiles(), known...) {
 		if info, err := f.stat(); err == nil {
@@ -415,11 +174,11 @@ func (s *Set) beside(known []*File, now time.Time) []*File {
 		}
 	}
 	var list []*File
-	for num, rule := range s.endings() {
-		at, home := s.lies(num)
+	for num, rule := range ending {
+		at, names := s.lies(num)
 		for _, place := range s.siblings(at) {
 			name := path.Base(place.Name)
-			if !copyName(name, path.Base(at.Name)) && !copyName(name, path.Base(home.Name)) || excluded(s.opts.Exclude, place.Path()) {
+			if !copyNameOf(name, names) || excluded(s.opts.Exclude, place.Path()) {
 				continue
 			}
 			if f := s.openBeside(place, rule, taken, now); f != nil {
@@ -534,10 +293,4 @@ func (f *File) Unchanged(num uint64, now time.Time) (bool, error) {
 	}
 	same, _, err := f.look(now)
 	return same, err
-}
-
-// sameAs tells whether two open files have the same bytes in [from, to).
-func (f *File) sameAs(o *File, from, to int64) bool {
-	same, err := f.commonWith(o, from, to)
-	return err == nil && same >= to
 }

@@ -80,6 +80,16 @@ func (s *Set) endAll(now time.Time) (some bool, err error) {
 	return some, nil
 }
 
+// holdsAll tells whether an original is there, unchanged: then its copy may go.
+func (s *Set) holdsAll(num uint64, now time.Time) bool {
+	f := s.files[num]
+	if f == nil {
+		return false
+	}
+	same, err := f.Unchanged(num, now)
+	return same && err == nil
+}
+
 // awaited tells whether a file may become a copy of a generation, or is one
 // and does not follow it yet.
 func (s *Set) awaited(num uint64) bool {

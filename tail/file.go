@@ -45,6 +45,7 @@ type File struct {
 	// can be asked without a lock, inside [ledger.Ledger.View].
 	away     atomic.Bool
 	gone     bool   // no name is left
+	unnamed  bool   // what it was called before this start is not known
 	astray   bool   // it has a name, but not in the directory where it was
 	wrong    string // why it could not be looked at
 	writeErr error  // why it cannot be opened for writing

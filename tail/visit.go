@@ -36,7 +36,7 @@ func (s *Set) revisit(num uint64, f *File, held bool, now time.Time) (ended bool
 		return ended, nil
 	}
 	f.mark(rec)
-	if f.gone && (rec.Cursor == f.size || rec.Follows() != 0) {
+	if f.gone && (rec.Cursor == f.size || s.holdsAll(rec.Follows(), now)) {
 		if is, ok := idle(f.f); is || !ok && now.Sub(f.quiet) > quietEnough {
 			return false, s.end(f, rec, "gone")
 		}

@@ -62,8 +62,7 @@ func kindNames() []string {
 	var out []string
 	for _, k := range []ledger.Kind{
 		ledger.KindStart, ledger.KindPolicy, ledger.KindSnapshot, ledger.KindOpen, ledger.KindSeen, ledger.KindSeal, ledger.KindShip,
-		ledger.KindErase, ledger.KindErased, ledger.KindExpire, ledger.KindLost, ledger.KindCopied, ledger.KindClose, ledger.KindRefused,
-		ledger.KindKey, ledger.KindReveal,
+		ledger.KindErase, ledger.KindErased, ledger.KindExpire, ledger.KindLost, ledger.KindCopied, ledger.KindClose, ledger.KindRefused, ledger.KindKey, ledger.KindReveal,
 		ledger.KindCut, ledger.KindStop,
 	} {
 		out = append(out, string(k))

@@ -1,0 +1,200 @@
+package tail
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"swab/ledger"
+)
+
+// likeness is what comparing two files comes to.
+type likeness int
+
+const (
+	unlike  likeness = iota
+	unclear          // there is nothing to compare, so far
+	alike
+)
+
+// foreignEvidence is how many raw bytes must agree where a copy does not lie
+// beside its original (logrotate's olddir), bytes: more than a banner's line.
+const foreignEvidence = 256
+
+// compare tells whether f, of size bytes, begins as o does or did, and up to
+// where it can be o's copy: marks of what was read of o at their offsets, and
+// the bytes behind its cursor themselves where o still has them. agreed counts
+// the bytes that are the very same.
+func (s *Set) compare(f *File, size int64, o original, now time.Time) (l likeness, n, agreed int64, err error) {
+	if size == 0 {
+		return unclear, 0, 0, nil
+	}
+	l, agreed, err = s.compareMarks(f, size, o)
+	if l == unlike || err != nil {
+		return unlike, 0, 0, err
+	}
+	n = size
+	if o.file != nil && o.file.ended == 0 && size > o.rec.Cursor {
+		var same int64
+		if same, err = f.commonWith(o.file, o.rec.Cursor, size); err != nil {
+			return unlike, 0, 0, err
+		}
+		agreed += same - o.rec.Cursor
+		if n = same; n < size { // it goes on by itself
+			if still, err := o.file.Unchanged(o.num, now); err != nil || !still {
+				return unlike, 0, 0, errors.Join(err, errEnded)
+			}
+			if n, err = f.lastNewline(0, n); err != nil {
+				return unlike, 0, 0, err
+			}
+		}
+		if n < max(o.rec.Cursor, 1) {
+			return unlike, 0, 0, nil
+		}
+		l = alike
+	}
+	if l == unclear && o.rec.Cursor > 0 && o.rec.Gone.Covered(ledger.Extent{To: o.rec.Cursor}) == o.rec.Cursor {
+		// Nothing is left to compare with: what was read must be overwritten here, too.
+		bare, err := f.blankTo(min(size, o.rec.Cursor))
+		if err != nil || !bare {
+			return unlike, 0, 0, err
+		}
+		l = alike
+	}
+	return l, n, agreed, nil
+}
+
+// errEnded says that an original was truncated while a file was compared with
+// it: the next pass knows that, and compares what is left to compare.
+var errEnded = errors.New("the original has ended")
+
+// compareMarks compares what the marks of o say with the bytes of f; agreed
+// counts those that are the very same.
+func (s *Set) compareMarks(f *File, size int64, o original) (l likeness, agreed int64, err error) {
+	if o.rec.Cursor == 0 && o.rec.Head == nil {
+		if o.file == nil || o.file.ended != 0 {
+			return alike, 0, nil // nothing of it was read: all is read from the copy
+		}
+		return unclear, 0, nil
+	}
+	marks := slices.Clone(o.rec.Tail)
+	if o.rec.Head != nil {
+		marks = append(marks, *o.rec.Head)
+	}
+	if o.file != nil {
+		o.file.mu.Lock()
+		marks = append(marks, o.file.past...)
+		o.file.mu.Unlock()
+	}
+	l = unclear
+	for _, m := range marks {
+		if m.Off+int64(m.Len) > size {
+			continue
+		}
+		p := make([]byte, m.Len)
+		if err := f.readFull(p, m.Off); err != nil {
+			return unlike, 0, err
+		}
+		switch is, err := s.markCopied(&o.rec, m, p); {
+		case err != nil || is == unlike:
+			return unlike, 0, err
+		case is == alike:
+			l = alike
+			agreed += int64(m.Len)
+		}
+	}
+	return l, agreed, nil
+}
+
+// markCopied compares one mark of an original with the bytes of a copy, which
+// may have been made before or after they were overwritten.
+func (s *Set) markCopied(rec *ledger.File, m ledger.Mark, p []byte) (likeness, error) {
+	ok, err := s.keys.MarkMatches(m, p)
+	if ok {
+		return alike, nil
+	}
+	gone := 0
+	for i, c := range p {
+		at := ledger.Extent{From: m.Off + int64(i), To: m.Off + int64(i) + 1}
+		if rec.Gone.Covered(at)+rec.Intent.Covered(at) == 0 {
+			continue
+		}
+		if gone++; !blank(c) {
+			gone = len(p) + 1
+		}
+	}
+	switch {
+	case errors.Is(err, ledger.ErrNoKey):
+		return unclear, nil
+	case err != nil:
+		return unlike, err
+	case gone > 0 && gone <= len(p):
+		return unclear, nil
+	}
+	return unlike, nil
+}
+
+// commonWith is how far f has the same bytes as o, from off on: bytes that no
+// seal has taken, or has only since they were asked for.
+func (f *File) commonWith(o *File, off, size int64) (int64, error) {
+	mine, other := make([]byte, scanChunk), make([]byte, scanChunk)
+	for off < size {
+		p := mine[:min(scanChunk, size-off)]
+		if err := f.readFull(p, off); err != nil {
+			return 0, err
+		}
+		o.mu.Lock()
+		n, err := o.f.ReadAt(other[:len(p)], off)
+		o.mu.Unlock()
+		if err != nil && err != io.EOF {
+			return 0, fmt.Errorf("file %d: %w", o.num, pathless(err))
+		}
+		same := 0
+		for same < n && p[same] == other[same] {
+			same++
+		}
+		if same < n && blank(other[same]) { // it may be sealed and overwritten by now
+			if read := o.read(); read > off+int64(same) {
+				off = min(read, size)
+				continue
+			}
+		}
+		off += int64(same)
+		if same < len(p) {
+			break
+		}
+	}
+	return off, nil
+}
+
+// read is the cursor.
+func (f *File) read() int64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	rec, _ := f.record()
+	return rec.Cursor
+}
+
+// blankTo tells whether nothing but overwritten bytes lies before to.
+func (f *File) blankTo(to int64) (bool, error) {
+	buf := make([]byte, scanChunk)
+	for off := int64(0); off < to; {
+		p := buf[:min(scanChunk, to-off)]
+		if err := f.readFull(p, off); err != nil {
+			return false, err
+		}
+		if slices.ContainsFunc(p, func(c byte) bool { return !blank(c) }) {
+			return false, nil
+		}
+		off += int64(len(p))
+	}
+	return true, nil
+}
+
+// sameAs tells whether two open files have the same bytes in [from, to).
+func (f *File) sameAs(o *File, from, to int64) bool {
+	same, err := f.commonWith(o, from, to)
+	return err == nil && same >= to
+}
