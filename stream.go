@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -27,7 +28,7 @@ type stream struct {
 	name  string       // for messages
 	place ledger.Place // of a FIFO
 	num   uint64
-	src   *os.File
+	src   *os.File // the reader's; nil while a FIFO is not there
 	free  func()
 	wake  chan struct{} // of the lane: something is due, or at its end
 	room  chan struct{} // of the reader: something was sealed
@@ -54,10 +55,12 @@ func (d *Daemon) openStreams() error {
 	}
 	for _, c := range d.cfg.Streams {
 		s := &stream{class: c.Class, kind: ledger.StreamStdin, name: "standard input", src: os.Stdin, room: make(chan struct{}, 1)}
-		if c.FIFO != "" {
+		if c.FIFO != "" { // missing is no reason not to hold the files' limits; a first start has refused it
 			s.kind, s.place, s.name = ledger.StreamFIFO, fifoPlace(c), d.names.String(c.FIFO)
 			var err error
-			if s.src, err = tail.OpenFIFO(s.place); err != nil {
+			if s.src, err = tail.OpenFIFO(s.place); errors.Is(err, fs.ErrNotExist) {
+				d.log.Error("a named pipe is not there yet; it is tried again", "class", s.class, "stream", s.name)
+			} else if err != nil {
 				return fmt.Errorf("--log %s=fifo:%s: %w", c.Class, c.FIFO, err)
 			}
 		}

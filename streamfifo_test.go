@@ -86,6 +86,53 @@ func TestFIFOSurvivesItsWriters(t *testing.T) {
 	b.check()
 }
 
+// A FIFO that is made anew is read on, and one that is missing at a later start
+// is waited for: neither keeps the files from their limit.
+func TestFIFOMadeAnew(t *testing.T) {
+	b := newBench(t)
+	path := b.fifo()
+	args := b.streamArgs("--log", "api=fifo:"+path, "--batch-age", "50ms")
+	start := func() (stop func()) {
+		cmd, said := daemon(t, args...)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { cmd.Process.Kill() })
+		return func() {
+			if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Wait(); err != nil {
+				t.Fatalf("%v\n%s", err, said)
+			}
+		}
+	}
+	shipped := func(line string) {
+		t.Helper()
+		eventually(t, line, func() bool { return strings.Contains(b.shipped(), line) })
+	}
+	stop := start()
+	feed(t, path, "1 of the first\n").Close()
+	shipped("1 of the first\n")
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	b.fifo()
+	feed(t, path, "2 of the second\n").Close()
+	shipped("2 of the second\n")
+	stop()
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	stop = start()
+	eventually(t, "the second start", func() bool { return len(b.events(ledger.KindStart)) == 2 })
+	b.fifo()
+	feed(t, path, "3 of the third\n").Close()
+	shipped("3 of the third\n")
+	stop()
+	b.check()
+}
+
 // One pass over a FIFO ends when nobody writes it, or at once where nobody did,
 // and goes over the files as well.
 func TestFIFOWithOnce(t *testing.T) {

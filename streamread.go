@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -25,7 +26,9 @@ var errNothing = errors.New("nothing to read")
 // too. Then it is closed, and a writer that goes on gets EPIPE.
 func (d *Daemon) readStream(ctx context.Context, s *stream) {
 	err := d.readOn(ctx, s)
-	s.src.Close() // nothing is written to it
+	if s.src != nil {
+		s.src.Close() // nothing is written to it
+	}
 	s.mu.Lock()
 	s.ended = true
 	if err != nil && ctx.Err() == nil {
@@ -69,10 +72,37 @@ func (d *Daemon) readOn(ctx context.Context, s *stream) error {
 			return nil
 		default: // all writers left; another one may come
 			s.writersLeft()
+			d.reopen(s)
 			d.pause(ctx, s.room)
 		}
 	}
 	return nil
+}
+
+// reopen takes the FIFO that lies at the place now, where someone removed the
+// one that nobody writes any more and made another, or where there was none.
+// What lies there is left alone unless it is a FIFO.
+func (d *Daemon) reopen(s *stream) {
+	f, err := tail.OpenFIFO(s.place)
+	if err != nil {
+		d.told.say(d.log.Error, "stream/"+s.name, "a named pipe is not there any more; it is tried again", "class", s.class, "stream", s.name, "error", d.clean(err))
+		return
+	}
+	d.told.over("stream/" + s.name)
+	if s.src != nil && sameFile(s.src, f) {
+		f.Close()
+		return
+	}
+	if s.src != nil {
+		s.src.Close()
+	}
+	s.src = f
+}
+
+func sameFile(a, b *os.File) bool {
+	was, err := a.Stat()
+	now, nerr := b.Stat()
+	return err == nil && nerr == nil && os.SameFile(was, now)
 }
 
 // pause waits for room, or a moment.
@@ -91,6 +121,9 @@ func (d *Daemon) pause(ctx context.Context, room <-chan struct{}) {
 // in read(2), and nothing ends that: so it is asked by poll(2) first, and
 // nothing is taken out of a pipe that is not sealed then.
 func (s *stream) next(p []byte, draining bool) (n int, err error) {
+	if s.src == nil {
+		return 0, io.EOF
+	}
 	conn, err := s.src.SyscallConn()
 	if err != nil {
 		return 0, err
