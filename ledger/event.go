@@ -330,6 +330,10 @@ type FileClose struct {
 type Refused struct {
 	Name string `json:"name"`
 	Why  string `json:"why"`
+	// Since is when the file was made, Unix seconds; 0 where that is not known,
+	// and for what is no file. No byte of it is older, unless it was made older
+	// elsewhere.
+	Since int64 `json:"since,omitempty"`
 }
 
 // KeyEvent tells of a day's key, or of the ratchet. "made" comes after the key
