@@ -367,6 +367,10 @@ func (d *Daemon) dropKeys() error {
 // spoolKnown tells which files of the spool a batch still needs.
 func (d *Daemon) spoolKnown(id ship.ID) (body, sums bool) {
 	d.ledger.View(func(s *ledger.State) {
+		// A crash leaves the next number at the most: its seal was not written.
+		if c := s.Classes[id.Class]; c != nil && id.Number > c.Sealed+1 {
+			d.ahead = ledger.BatchID(id).String()
+		}
 		if b := s.Batches[ledger.BatchID(id)]; b != nil {
 			body, sums = !b.Shipped && id.Class != ledger.ExpireClass && id.Class != ledger.CopyClass, b.RawLeft()
 		}

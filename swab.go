@@ -51,6 +51,7 @@ type Daemon struct {
 	names      *scrub.Scrubber // for host names and paths
 
 	host, node string
+	ahead      string   // a batch in the spool that the ledger cannot have forgotten in a crash
 	made       []string // directories that this start made for the state
 	started    time.Time
 	contact    contact
