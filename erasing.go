@@ -197,7 +197,7 @@ func (d *Daemon) overwriteFile(num uint64, list []retain.Verdict) error {
 			done = append(done, ledger.Extent{From: v.Range.From, To: v.Range.To})
 		}
 		d.reached(stepWritten)
-		if err := retain.Sync(w); err != nil {
+		if err := d.sync(w); err != nil { // written and synced again by the next pass
 			return err
 		}
 		d.reached(stepSynced)

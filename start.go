@@ -41,6 +41,7 @@ func Open(ctx context.Context, cfg *config.Config, log *slog.Logger) (*Daemon, e
 	d := &Daemon{
 		cfg: cfg, log: log, names: names, drain: make(chan struct{}), sealed: make(chan struct{}, 1),
 		started: time.Now(), shippers: map[string]*shipper{}, sums: map[ledger.BatchID]bool{}, keysHeld: map[string]int{},
+		sync: retain.Sync,
 	}
 	first, err := firstStart(cfg.State)
 	if err != nil {

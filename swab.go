@@ -22,6 +22,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -75,7 +76,8 @@ type Daemon struct {
 	sealed chan struct{} // a batch was sealed or shipped
 	told   told
 
-	at func(step) // tests: called at each step; nil otherwise
+	at   func(step)           // tests: called at each step; nil otherwise
+	sync func(*os.File) error // of what was overwritten: [retain.Sync], but in tests
 
 	uploaderMu sync.Mutex
 	upload     *ship.Uploader // nil until the store was met
