@@ -1,7 +1,9 @@
 package swab
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -12,6 +14,10 @@ import (
 // homeFile holds the path where the state directory was used last, outside the
 // chain as all true paths are.
 const homeFile = "home"
+
+// forkFile in the state directory asks for a new node: an operator knows of
+// restored snapshots that nothing else shows.
+const forkFile = "fork"
 
 // identity says where a state directory is used.
 type identity struct {
@@ -100,6 +106,9 @@ func (d *Daemon) identify() ([]ledger.Event, identity, error) {
 	}
 	moved := was.home != "" && was.home != now.home
 	why := forkWhy(was, now, moved && originalBeside(d.cfg.State, was.home), stopped)
+	if _, err := os.Lstat(filepath.Join(d.cfg.State, forkFile)); err == nil {
+		why = "asked to"
+	}
 	if why == "" && d.ahead != "" {
 		why = "older than its spool: " + d.ahead
 	}
@@ -117,10 +126,13 @@ func (d *Daemon) identify() ([]ledger.Event, identity, error) {
 	return []ledger.Event{{Fork: &ledger.Fork{Host: d.host, Node: d.node, WasHost: host, WasNode: node, Why: why}}}, now, nil
 }
 
-// settle notes where the state directory is used. It comes after the start
-// event: the place of before tells the next start where an original may be, as
+// settle notes where the state directory is used, and that a new node was drawn
+// where one was asked for. It comes after the start event: the place of before tells the next start where an original may be, as
 // long as the ledger says that this is another directory.
 func (d *Daemon) settle() {
+	if err := os.Remove(filepath.Join(d.cfg.State, forkFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		d.log.Warn("the next start draws a new node, too", "error", d.clean(err))
+	}
 	path, err := filepath.Abs(d.cfg.State)
 	if err == nil {
 		path, err = filepath.EvalSymlinks(path)

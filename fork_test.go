@@ -165,6 +165,21 @@ func TestAStateDirectoryOnAnotherMachineDrawsANewNode(t *testing.T) {
 	}
 }
 
+// Restored snapshots that nothing shows are the operator's to tell of.
+func TestANewNodeIsDrawnWhenAskedFor(t *testing.T) {
+	b := newBench(t)
+	b.write("a.log", "first 203.0.113.77\n")
+	b.once("api")
+	if err := os.WriteFile(filepath.Join(b.state, forkFile), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b.once("api")
+	b.once("api")
+	if forks := b.forks(); len(forks) != 1 || forks[0].Fork.Why != "asked to" {
+		t.Errorf("forks %+v", forks)
+	}
+}
+
 // A ledger that was set back, while the spool was not, is found out by a batch
 // that no crash can leave.
 func TestALedgerOlderThanItsSpoolDrawsANewNode(t *testing.T) {
