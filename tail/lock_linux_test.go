@@ -37,7 +37,7 @@ func TestASecondSwabIsKeptOffTheLogsOfTheFirst(t *testing.T) {
 	if second.file("a.log") != nil || second.file("b.log") == nil {
 		t.Errorf("the second has %v", second.numbers())
 	}
-	if why := second.set.Refused()[second.path("a.log")]; why != errHeld.(*RefusedError).Why {
+	if why := second.set.Refused()[second.path("a.log")]; why != reason(errHeld) {
 		t.Errorf("refused: %q", why)
 	}
 	if second.warned("another swab has it") != 1 || second.warned("raw_bytes_since 20") != 1 || second.events(ledger.KindRefused) != 1 {
