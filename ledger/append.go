@@ -169,7 +169,7 @@ func (l *Ledger) write(p []byte) error {
 		return fmt.Errorf("ledger: %w", err)
 	}
 	if err := l.file.Sync(); err != nil {
-		l.broken = fmt.Errorf("sync of the ledger: %w", err)
+		l.broken = fmt.Errorf("sync of the ledger: %w; what is on the disk is not known any more, the next start looks", err)
 		return l.broken
 	}
 	l.size += int64(len(p))

@@ -203,7 +203,7 @@ func (l *Ledger) begin(n int) error {
 	}
 	if l.file != nil {
 		l.file.Truncate(l.size) // gives the reserve back; no harm if it fails
-		_ = l.file.Close() // all of it is synced
+		_ = l.file.Close()      // all of it is synced
 	}
 	l.file, l.segment, l.size, l.reserved = f, n, int64(len(line)), 0
 	l.head = l.size

@@ -144,6 +144,29 @@ func TestOfTwoThatLockAtOnceOneGetsIt(t *testing.T) {
 	}
 }
 
+// Past a number of logs in one directory the rest is not locked, and is taken.
+func TestACrowdedDirectoryIsLockedInPart(t *testing.T) {
+	w := newWorld(t)
+	w.write("a.log", "1\n")
+	at := ledger.Place{Root: w.logs, Name: "x.log"}
+	var many locks
+	defer many.close()
+	for i := range uint64(maxLocks) {
+		if _, err := many.take(at, 1<<62+i); err != nil {
+			t.Fatalf("lock %d: %v", i, err)
+		}
+	}
+	if _, err := many.take(at, 7); !errors.Is(err, errCrowded) {
+		t.Errorf("one more: %v", err)
+	}
+	w.set.locks.close()
+	w.set.locks = many
+	w.sweep()
+	if w.file("a.log") == nil || w.warned("no lock keeps a second swab off") != 1 {
+		t.Errorf("open %v, said %q", w.numbers(), w.said)
+	}
+}
+
 // Loggers that lock their own file from end to end, as Java's FileChannel.lock
 // does, are not held up, and the leases on it are granted as before.
 func TestALockIsInNobodysWay(t *testing.T) {
