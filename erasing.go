@@ -202,7 +202,7 @@ func (d *Daemon) overwriteFile(num uint64, list []retain.Verdict) error {
 			done = append(done, ledger.Extent{From: v.Range.From, To: v.Range.To})
 		}
 		d.reached(stepWritten)
-		if err := retain.Sync(w); err != nil {
+		if err := d.sync(w); err != nil { // written and synced again by the next pass
 			return err
 		}
 		d.reached(stepSynced)
@@ -372,6 +372,10 @@ func (d *Daemon) dropKeys() error {
 // spoolKnown tells which files of the spool a batch still needs.
 func (d *Daemon) spoolKnown(id ship.ID) (body, sums bool) {
 	d.ledger.View(func(s *ledger.State) {
+		// A crash leaves the next number at the most: its seal was not written.
+		if c := s.Classes[id.Class]; c != nil && id.Number > c.Sealed+1 {
+			d.ahead = ledger.BatchID(id).String()
+		}
 		if b := s.Batches[ledger.BatchID(id)]; b != nil {
 			body, sums = !b.Shipped && ledger.BatchID(id).HasObject(), b.RawLeft()
 		}

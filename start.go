@@ -41,6 +41,7 @@ func Open(ctx context.Context, cfg *config.Config, log *slog.Logger) (*Daemon, e
 	d := &Daemon{
 		cfg: cfg, log: log, names: names, drain: make(chan struct{}), sealed: make(chan struct{}, 1),
 		streamsDone: make(chan struct{}), started: time.Now(), shippers: map[string]*shipper{}, sums: map[ledger.BatchID]bool{}, keysHeld: map[string]int{},
+		sync: retain.Sync,
 	}
 	first, err := firstStart(cfg.State)
 	if err != nil {
@@ -289,26 +290,25 @@ func (d *Daemon) closeState() error {
 func (d *Daemon) begin() error {
 	d.takeReveals()
 	var old map[string]ledger.Retention
-	host, node := "", ""
 	d.ledger.View(func(s *ledger.State) {
-		old, host, node = maps.Clone(s.Policies), s.Host, s.Node
+		old = maps.Clone(s.Policies)
 		for name := range s.Classes {
 			d.addShipper(name, s.Policies[name].RawSpool)
 		}
 	})
-	if node == "" {
-		host, node = hostName(d.names), randomHex(4)
+	events, is, err := d.identify()
+	if err != nil {
+		return err
 	}
-	d.host, d.node = host, node
 	policies := map[string]ledger.Retention{}
 	for name, c := range d.cfg.Classes {
 		policies[name] = retention(c)
 		d.addShipper(name, policies[name].RawSpool)
 	}
-	events := []ledger.Event{{Start: &ledger.Start{
-		Version: Version(), Machine: machine(), Boot: firstLine("/proc/sys/kernel/random/boot_id"),
-		Host: host, Node: node, Store: d.storeURL(), Policies: policies,
-	}}}
+	events = append(events, ledger.Event{Start: &ledger.Start{
+		Version: Version(), Machine: is.machine, Home: is.home, Boot: firstLine("/proc/sys/kernel/random/boot_id"),
+		Host: d.host, Node: d.node, Store: d.storeURL(), Policies: policies,
+	}})
 	for _, name := range slices.Sorted(maps.Keys(policies)) {
 		before, known := old[name]
 		now := policies[name]
@@ -325,6 +325,7 @@ func (d *Daemon) begin() error {
 	if err := d.ledger.Append(events...); err != nil {
 		return err
 	}
+	d.settle()
 	if err := d.beginPseudonyms(); err != nil {
 		return err
 	}

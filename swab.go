@@ -23,6 +23,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -52,6 +53,7 @@ type Daemon struct {
 	names      *scrub.Scrubber // for host names and paths
 
 	host, node string
+	ahead      string   // a batch in the spool that the ledger cannot have forgotten in a crash
 	made       []string // directories that this start made for the state
 	started    time.Time
 	contact    contact
@@ -80,7 +82,8 @@ type Daemon struct {
 	sealed chan struct{} // a batch was sealed or shipped
 	told   told
 
-	at func(step) // tests: called at each step; nil otherwise
+	at   func(step)           // tests: called at each step; nil otherwise
+	sync func(*os.File) error // of what was overwritten: [retain.Sync], but in tests
 
 	uploaderMu sync.Mutex
 	upload     *ship.Uploader // nil until the store was met

@@ -13,6 +13,7 @@ type Kind string
 // The kinds of events; each has one struct below that carries its content.
 const (
 	KindStart    Kind = "start"
+	KindFork     Kind = "fork"
 	KindPolicy   Kind = "policy"
 	KindSnapshot Kind = "snapshot"
 	KindOpen     Kind = "open"
@@ -47,6 +48,7 @@ type Event struct {
 	Kind Kind `json:"ev"`
 
 	Start    *Start     `json:"start,omitempty"`
+	Fork     *Fork      `json:"fork,omitempty"`
 	Policy   *Policy    `json:"policy,omitempty"`
 	Snapshot *Snapshot  `json:"snapshot,omitempty"`
 	Open     *FileOpen  `json:"open,omitempty"`
@@ -72,14 +74,29 @@ type Start struct {
 	// Machine is a hash of the machine id; Boot is the kernel's boot id.
 	Machine string `json:"machine"`
 	Boot    string `json:"boot"`
+	// Home identifies the state directory itself: what a copy of it does not
+	// share. Empty in ledgers of earlier versions.
+	Home string `json:"home,omitempty"`
 	// Host and Node name this state directory in object keys. The first start
-	// fixes them.
+	// fixes them, until a fork.
 	Host string `json:"host"`
 	Node string `json:"node"`
 	// Store is where batches go, as --to names it, scrubbed.
 	Store string `json:"store,omitempty"`
 	// Policies are the effective retention settings, by class.
 	Policies map[string]Retention `json:"policies"`
+}
+
+// Fork says that the state directory turned out to be a copy of another one,
+// and names it anew: what is sealed from here on has keys with the new host and
+// node. Numbers go on, and batches that are sealed keep their keys, so that
+// those that the other one ships, too, are in the store once.
+type Fork struct {
+	Host    string `json:"host"`
+	Node    string `json:"node"`
+	WasHost string `json:"was_host"`
+	WasNode string `json:"was_node"`
+	Why     string `json:"why"`
 }
 
 // Retention is what a class's settings mean for its raw bytes.
@@ -334,6 +351,10 @@ type FileClose struct {
 type Refused struct {
 	Name string `json:"name"`
 	Why  string `json:"why"`
+	// Since is when the file was made, Unix seconds; 0 where that is not known,
+	// and for what is no file. No byte of it is older, unless it was made older
+	// elsewhere.
+	Since int64 `json:"since,omitempty"`
 }
 
 // KeyEvent tells of a day's key, or of the ratchet. "made" comes after the key
@@ -381,7 +402,7 @@ func (e *Event) content() (Kind, error) {
 		kind Kind
 		set  bool
 	}{
-		{KindStart, e.Start != nil}, {KindPolicy, e.Policy != nil}, {KindSnapshot, e.Snapshot != nil},
+		{KindStart, e.Start != nil}, {KindFork, e.Fork != nil}, {KindPolicy, e.Policy != nil}, {KindSnapshot, e.Snapshot != nil},
 		{KindOpen, e.Open != nil}, {KindSeen, e.Seen != nil}, {KindSeal, e.Seal != nil},
 		{KindShip, e.Ship != nil}, {KindErase, e.Erase != nil}, {KindErased, e.Erased != nil},
 		{KindExpire, e.Expire != nil}, {KindLost, e.Lost != nil}, {KindCopied, e.Copied != nil}, {KindClose, e.Close != nil},

@@ -17,6 +17,8 @@ func (s *State) apply(e *Event, sum string) error {
 	switch e.Kind {
 	case KindStart:
 		s.applyStart(e)
+	case KindFork:
+		err = s.applyFork(e.Fork)
 	case KindPolicy:
 		s.applyPolicy(e.Policy)
 	case KindOpen:
@@ -59,12 +61,21 @@ func (s *State) applyStart(e *Event) {
 		s.Begun = e.At
 		s.Host, s.Node = e.Start.Host, e.Start.Node
 	}
+	s.Home = e.Start.Home
 	s.Store, s.Machine, s.Boot, s.Stopped = e.Start.Store, e.Start.Machine, e.Start.Boot, false
 	for name, r := range e.Start.Policies {
 		s.Policies[name] = r
 		s.class(name)
 	}
 	s.limitPseudonyms(e.Start.Policies)
+}
+
+func (s *State) applyFork(f *Fork) error {
+	if s.Begun.IsZero() || f.Node == "" || f.Node == s.Node || f.WasHost != s.Host || f.WasNode != s.Node {
+		return fmt.Errorf("from %s-%s to %s-%s, but this is %s-%s", f.WasHost, f.WasNode, f.Host, f.Node, s.Host, s.Node)
+	}
+	s.Host, s.Node = f.Host, f.Node
+	return nil
 }
 
 func (s *State) applyPolicy(p *Policy) {

@@ -4,10 +4,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"time"
 )
@@ -47,13 +45,36 @@ type Ledger struct {
 
 	mu       sync.RWMutex // guards all below; held while a group is synced
 	state    *State
-	file     *os.File
+	file     segmentFile
 	segment  int
 	size     int64
 	head     int64 // bytes of the segment's snapshot
 	reserved int64
 	at       link
 	broken   error // a failed sync: nothing can be promised any more
+	reloads  int   // how often what was folded had to be undone
+}
+
+// segmentFile is what appending needs of a segment.
+type segmentFile interface {
+	WriteAt(p []byte, off int64) (int, error)
+	Truncate(size int64) error
+	Sync() error
+	Close() error
+	// Allocate reserves blocks for [off, off+n) without moving the file's end.
+	Allocate(off, n int64) error
+}
+
+type osSegment struct{ *os.File }
+
+func (f osSegment) Allocate(off, n int64) error { return allocate(f.File, off, n) }
+
+func openSegment(path string) (segmentFile, error) {
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return nil, fmt.Errorf("ledger segment: %w", err)
+	}
+	return osSegment{f}, nil
 }
 
 // group is one caller's events and what became of them.
@@ -113,8 +134,8 @@ func (l *Ledger) load(tornPath string) error {
 	} else if err != nil {
 		return fmt.Errorf("%w; swab ledger repair begins a new chain", err)
 	}
-	if l.file, err = os.OpenFile(path, os.O_WRONLY, 0); err != nil {
-		return fmt.Errorf("ledger segment: %w", err)
+	if l.file, err = openSegment(path); err != nil {
+		return err
 	}
 	// What a killed daemon had written, but not synced, is in the state now.
 	if err := l.file.Sync(); err != nil {
@@ -176,13 +197,13 @@ func (l *Ledger) begin(n int) error {
 	if err := writeFileSync(path, line); err != nil {
 		return fmt.Errorf("ledger segment: %w", err)
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	f, err := openSegment(path)
 	if err != nil {
-		return fmt.Errorf("ledger segment: %w", err)
+		return err
 	}
 	if l.file != nil {
 		l.file.Truncate(l.size) // gives the reserve back; no harm if it fails
-		l.file.Close()
+		_ = l.file.Close()      // all of it is synced
 	}
 	l.file, l.segment, l.size, l.reserved = f, n, int64(len(line)), 0
 	l.head = l.size
@@ -198,155 +219,6 @@ func (l *Ledger) now() time.Time {
 		return l.state.LastAt
 	}
 	return t
-}
-
-// Append writes the events as one group and returns when they are on the disk
-// and in the state. On an error none of them is. Callers at the same time
-// share one fsync. The time, number and kind of the events are set here.
-func (l *Ledger) Append(events ...Event) error {
-	if len(events) == 0 {
-		return nil
-	}
-	g := &group{events: events}
-	l.queueMu.Lock()
-	l.queue = append(l.queue, g)
-	l.queueMu.Unlock()
-
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if g.done { // whoever had the lock before took it along
-		return g.err
-	}
-	l.queueMu.Lock()
-	groups := l.queue
-	l.queue = nil
-	l.queueMu.Unlock()
-	l.commit(groups)
-	return g.err
-}
-
-// commit writes the groups that the state accepts with one write and one sync.
-func (l *Ledger) commit(groups []*group) {
-	defer func() {
-		for _, g := range groups {
-			g.done = true
-		}
-	}()
-	accepted := groups
-	for l.broken == nil {
-		lines, at, refused, err := l.encode(accepted)
-		if err == nil {
-			err = l.write(lines)
-		}
-		if err == nil {
-			l.at = at
-			break
-		}
-		// Rare: what was folded already is undone by folding the segment again.
-		if rerr := l.reload(); rerr != nil {
-			l.broken = rerr
-			break
-		}
-		if refused == nil { // the write failed: nobody's events are there
-			for _, g := range accepted {
-				g.err = err
-			}
-			return
-		}
-		refused.err = err
-		accepted = slices.DeleteFunc(slices.Clone(accepted), func(g *group) bool { return g == refused })
-		if len(accepted) == 0 {
-			return
-		}
-	}
-	if l.broken != nil {
-		for _, g := range accepted {
-			g.err = l.broken
-		}
-		return
-	}
-	if l.size-l.head < l.opts.SegmentSize {
-		return
-	}
-	// The events are safe; a segment that cannot begin now is tried again with
-	// the next group, unless it has its name: then the next start would take it
-	// for the last one, and what came after its snapshot for nothing.
-	if err := l.begin(l.segment + 1); err != nil {
-		if _, serr := os.Lstat(segmentPath(l.dir, l.segment+1)); !errors.Is(serr, fs.ErrNotExist) {
-			l.broken = err
-		}
-	}
-}
-
-// reload folds what is on the disk.
-func (l *Ledger) reload() error {
-	good, err := foldSegment(segmentPath(l.dir, l.segment))
-	if err != nil {
-		return err
-	}
-	l.state, l.at = good.state, good.at
-	return nil
-}
-
-// encode numbers the events of the groups, folds them into the state and
-// returns their lines, or the group that the state refuses.
-func (l *Ledger) encode(groups []*group) (lines []byte, at link, refused *group, err error) {
-	at = l.at
-	// A crash may have left a group without its end: what follows belongs to
-	// it, and is synced with it.
-	number := at.group + b2u(at.end)
-	now := l.now()
-	for i, g := range groups {
-		for j, e := range g.events {
-			kind, err := e.content()
-			if err != nil {
-				return nil, at, g, err
-			}
-			e.N, e.Group, e.At, e.Kind = at.n+1, number, now, kind
-			e.End = i == len(groups)-1 && j == len(g.events)-1
-			lines, at.sum, err = appendLine(lines, at.sum, &e)
-			if err != nil {
-				return nil, at, g, err
-			}
-			if err := l.state.apply(&e, hex.EncodeToString(at.sum[:])); err != nil {
-				return nil, at, g, fmt.Errorf("event %d: %w", e.N, err)
-			}
-			at.n = e.N
-		}
-	}
-	at.group, at.end = number, true
-	return lines, at, nil, nil
-}
-
-// write appends to the segment and syncs. A write that fails is taken back; a
-// sync that fails is final, since the kernel may have dropped the pages.
-func (l *Ledger) write(p []byte) error {
-	l.reserve(int64(len(p)))
-	if _, err := l.file.WriteAt(p, l.size); err != nil {
-		if terr := l.file.Truncate(l.size); terr != nil {
-			l.broken = fmt.Errorf("ledger: %w", errors.Join(err, terr))
-			return l.broken
-		}
-		l.reserved = 0 // cutting the write back gave the reserve back, too
-		return fmt.Errorf("ledger: %w", err)
-	}
-	if err := l.file.Sync(); err != nil {
-		l.broken = fmt.Errorf("sync of the ledger: %w", err)
-		return l.broken
-	}
-	l.size += int64(len(p))
-	return nil
-}
-
-// reserve keeps blocks allocated past the end. That they cannot be had is no
-// error: the write will tell.
-func (l *Ledger) reserve(n int64) {
-	if l.size+n+reserveBytes/2 <= l.reserved {
-		return
-	}
-	if allocate(l.file, l.size, n+reserveBytes) == nil {
-		l.reserved = l.size + n + reserveBytes
-	}
 }
 
 // Broken returns the failed sync that ended this ledger, or nil.

@@ -115,6 +115,9 @@ func scanSegment(path string, at *link, fn func(e *Event, sum string, after int6
 	for {
 		line, err := r.ReadBytes('\n')
 		if err == io.EOF && len(line) == 0 {
+			if offset == 0 { // a segment has its name only when its snapshot is in it
+				return &CorruptionError{Path: path, Err: errSnapshotPlace}
+			}
 			return nil
 		}
 		if err != nil && err != io.EOF {

@@ -14,10 +14,11 @@ import (
 type State struct {
 	Host string `json:"host"`
 	Node string `json:"node"`
-	// Store, Machine and Boot of the last start.
+	// Store, Machine, Boot and Home of the last start.
 	Store   string `json:"store,omitempty"`
 	Machine string `json:"machine"`
 	Boot    string `json:"boot"`
+	Home    string `json:"home,omitempty"`
 	// Begun is the time of the first start, LastAt that of the last event.
 	Begun  time.Time `json:"begun"`
 	LastAt time.Time `json:"last_at"`

@@ -170,3 +170,43 @@ func TestTornEndOfAnEarlierSegmentIsDamage(t *testing.T) {
 		t.Fatalf("live %t, problems %q", r.Live, r.Problems)
 	}
 }
+
+// A segment without a byte, or without its first line, was never left by a
+// crash: a segment has its name only when its snapshot is on the disk.
+func TestASegmentThatLostItsSnapshotStopsTheStart(t *testing.T) {
+	for _, keep := range []int64{0, 1, 100} {
+		for which, n := range map[string]int{"the only one": 1, "the last one": -1} {
+			dir := t.TempDir()
+			if n == 1 {
+				l := open(t, dir, Options{})
+				add(t, l, life()...)
+				l.Close()
+			} else {
+				dir = smallLedger(t)
+			}
+			list := segmentFiles(t, dir)
+			path := list[len(list)-1]
+			if err := os.Truncate(path, keep); err != nil {
+				t.Fatal(err)
+			}
+			l, err := Open(dir, Options{})
+			if err == nil {
+				l.Close()
+			}
+			var corrupt *CorruptionError
+			if !errors.As(err, &corrupt) || corrupt.Torn || corrupt.Path != path || !strings.Contains(err.Error(), "swab ledger repair") {
+				t.Errorf("%s cut to %d bytes: %v", which, keep, err)
+			}
+			r, err := Check(dir)
+			if err == nil && len(r.Problems) == 0 {
+				t.Errorf("%s cut to %d bytes: check finds nothing", which, keep)
+			}
+			_, err = Repair(dir, begin.AddDate(1, 0, 0))
+			if whole := n != 1; (err == nil) != whole { // there is nothing to begin a new chain with
+				t.Errorf("%s cut to %d bytes: repair: %v", which, keep, err)
+			} else if whole {
+				open(t, dir, Options{}).Close()
+			}
+		}
+	}
+}

@@ -109,6 +109,11 @@ func (f *File) renew(fd *os.File) {
 // adopt makes a File of an open file: with its number, where the ledger knows
 // it, else without. What is no log is refused and closed.
 func (s *Set) adopt(fd *os.File, id ledger.FileID, rule Rule, place ledger.Place, path string, now time.Time) *File {
+	if err := s.lock(place, id); err != nil {
+		fd.Close()
+		s.refuse(path, err)
+		return nil
+	}
 	f := &File{set: s, rule: rule, id: id, f: fd, quiet: now, home: place, place: place}
 	num, known := s.sweep.unopened[id]
 	var rec ledger.File

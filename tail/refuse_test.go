@@ -3,6 +3,7 @@ package tail
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -39,6 +40,18 @@ func TestWhatIsNoLogIsRefusedAndReportedOnce(t *testing.T) {
 			w.must(os.Link(w.path("../target"), w.path("x.log")))
 		}, "2 hard links"},
 		{"FIFO", func(w *world) { w.must(syscall.Mkfifo(w.path("x.log"), 0o644)) }, "no regular file"},
+		{"socket", func(w *world) {
+			l, err := net.ListenUnix("unix", &net.UnixAddr{Name: w.path("x.log"), Net: "unix"})
+			w.must(err)
+			w.t.Cleanup(func() { l.Close() })
+		}, "no regular file"},
+		{"hard link to another owner's file", func(w *world) {
+			w.write("../target", "1\n")
+			if err := os.Chown(w.path("../target"), 12345, 12345); err != nil {
+				w.t.Skipf("no right to give a file away: %v", err)
+			}
+			w.must(os.Link(w.path("../target"), w.path("x.log")))
+		}, "2 hard links"},
 		{"device", func(w *world) {
 			if err := syscall.Mknod(w.path("x.log"), syscall.S_IFCHR|0o644, 1<<8|5); err != nil { // /dev/zero
 				w.t.Skipf("no right to make a device: %v", err)

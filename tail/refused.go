@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"time"
 
 	"swab/ledger"
 )
@@ -22,9 +23,14 @@ func (s *Set) refuse(path string, err error) {
 	if known {
 		return
 	}
-	name := s.opts.Name(path)
-	s.opts.Warn("log not taken", "file", name, "why", why)
-	s.sweep.events = append(s.sweep.events, ledger.Event{Refused: &ledger.Refused{Name: name, Why: why}})
+	name, since, raw := s.opts.Name(path), int64(0), "none"
+	if made, regular := rawSince(path); made != 0 {
+		since, raw = made, time.Unix(made, 0).UTC().Format(time.RFC3339)
+	} else if regular {
+		raw = "unknown"
+	}
+	s.opts.Warn("log not taken: neither shipped nor erased", "file", name, "why", why, "raw_bytes_since", raw)
+	s.sweep.events = append(s.sweep.events, ledger.Event{Refused: &ledger.Refused{Name: name, Why: why, Since: since}})
 }
 
 // writeRefusals writes the refusals down, with one sync for all of them. That

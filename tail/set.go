@@ -55,6 +55,8 @@ type Set struct {
 	making   map[ledger.FileID]*File // may become copies: open, and without a number
 	passes   uint64                  // over the directories
 	seed     maphash.Seed            // of sums that stay in memory
+	locks    locks
+	held     map[ledger.FileID]heldLock // of the open files
 
 	// mu guards what is below. Nothing is called while it is held, so that the
 	// files can be asked for inside [ledger.Ledger.View], too.
@@ -77,7 +79,7 @@ type sweep struct {
 func New(opts Options, led *ledger.Ledger, keys *ledger.Keys, paths *ledger.Paths) *Set {
 	opts.Rules = slices.Clone(opts.Rules)
 	slices.SortStableFunc(opts.Rules, func(a, b Rule) int { return cmp.Compare(a.Limit, b.Limit) })
-	return &Set{opts: opts, ledger: led, keys: keys, paths: paths, files: map[uint64]*File{}, refused: map[string]string{}, missed: map[uint64]int{}, making: map[ledger.FileID]*File{}, seed: maphash.MakeSeed()}
+	return &Set{opts: opts, ledger: led, keys: keys, paths: paths, files: map[uint64]*File{}, refused: map[string]string{}, missed: map[uint64]int{}, making: map[ledger.FileID]*File{}, held: map[ledger.FileID]heldLock{}, seed: maphash.MakeSeed()}
 }
 
 // Sweep looks at the directories and at every file: it opens what is new,
@@ -88,6 +90,7 @@ func New(opts Options, led *ledger.Ledger, keys *ledger.Keys, paths *ledger.Path
 func (s *Set) Sweep(now time.Time) error {
 	s.changing.Lock()
 	defer s.changing.Unlock()
+	defer s.keepLocks()
 	for range maxPasses {
 		if again, err := s.pass(now); err != nil || !again {
 			return err
@@ -182,6 +185,8 @@ func (s *Set) Close() error {
 		err = errors.Join(err, f.f.Close())
 		delete(s.making, id)
 	}
+	s.locks.close()
+	clear(s.held)
 	return err
 }
 

@@ -12,11 +12,16 @@ var magics = []struct{ magic, what string }{
 	{"\x28\xb5\x2f\xfd", "a zstd archive"},
 	{"BZh", "a bzip2 archive"},
 	{"\xfd7zXZ\x00", "an xz archive"},
+	{"\x04\x22\x4d\x18", "an lz4 archive"},
 	{"PK\x03\x04", "a zip archive"},
 	{"LPKSHHRH", "a systemd journal"},
 	{"SQLite format 3\x00", "an SQLite database"},
+	{"\x37\x7f\x06\x82", "an SQLite journal"},
+	{"\x37\x7f\x06\x83", "an SQLite journal"},
 	{"\xd4\xc3\xb2\xa1", "a packet capture"},
 	{"\xa1\xb2\xc3\xd4", "a packet capture"},
+	{"\x4d\x3c\xb2\xa1", "a packet capture"}, // with times in ns
+	{"\xa1\xb2\x3c\x4d", "a packet capture"},
 	{"\x0a\x0d\x0d\x0a", "a packet capture"},
 	{"\x7fELF", "a program"},
 	{"%PDF-", "a PDF document"},
@@ -34,6 +39,11 @@ func Binary(head []byte) (what string, binary bool) {
 		if bytes.HasPrefix(head, []byte(m.magic)) {
 			return m.what, true
 		}
+	}
+	// utmp(5), as wtmp and btmp: a record begins with its type, 1 to 9, a 16-bit
+	// number in either byte order, and two bytes of padding.
+	if len(head) > 4 && (head[0] >= 1 && head[0] <= 9 && head[1] == 0 || head[0] == 0 && head[1] >= 1 && head[1] <= 9) && head[2] == 0 && head[3] == 0 {
+		return "login records (utmp, wtmp, btmp)", true
 	}
 	text := bytes.TrimLeft(head, "\x00")
 	if i := bytes.IndexByte(text, 0); i >= 0 {

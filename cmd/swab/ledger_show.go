@@ -61,8 +61,9 @@ func ledgerShow(_ context.Context, args []string, _ io.Reader, stdout, stderr io
 func kindNames() []string {
 	var out []string
 	for _, k := range []ledger.Kind{
-		ledger.KindStart, ledger.KindPolicy, ledger.KindSnapshot, ledger.KindOpen, ledger.KindSeen, ledger.KindSeal, ledger.KindShip,
-		ledger.KindErase, ledger.KindErased, ledger.KindExpire, ledger.KindLost, ledger.KindCopied, ledger.KindClose, ledger.KindRefused, ledger.KindKey, ledger.KindReveal,
+		ledger.KindStart, ledger.KindFork, ledger.KindPolicy, ledger.KindSnapshot, ledger.KindOpen, ledger.KindSeen, ledger.KindSeal, ledger.KindShip,
+		ledger.KindErase, ledger.KindErased, ledger.KindExpire, ledger.KindLost, ledger.KindCopied, ledger.KindClose, ledger.KindRefused,
+		ledger.KindKey, ledger.KindReveal,
 		ledger.KindCut, ledger.KindStop,
 	} {
 		out = append(out, string(k))
@@ -127,6 +128,8 @@ func describe(e *ledger.Event, files classes) string {
 	switch e.Kind {
 	case ledger.KindStart:
 		return fmt.Sprintf("swab %s as %s-%s, %s", e.Start.Version, e.Start.Host, e.Start.Node, counted(len(e.Start.Policies), "class"))
+	case ledger.KindFork:
+		return fmt.Sprintf("a copy of %s-%s, named %s-%s from here on: %s", e.Fork.WasHost, e.Fork.WasNode, e.Fork.Host, e.Fork.Node, e.Fork.Why)
 	case ledger.KindPolicy:
 		return policyWords(e.Policy)
 	case ledger.KindSnapshot:
