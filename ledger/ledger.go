@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -81,6 +82,8 @@ func Open(dir string, opts Options) (*Ledger, error) {
 		return nil, err
 	}
 	l := &Ledger{dir: filepath.Join(dir, dirName), opts: opts, lock: lock}
+	removeTemps(l.dir)
+	os.Remove(filepath.Join(dir, pathsName+tempSuffix)) // it may name files that are gone by now
 	if err := l.load(filepath.Join(dir, tornName)); err != nil {
 		l.Close()
 		return nil, err
@@ -135,10 +138,17 @@ type folded struct {
 }
 
 // foldSegment folds one segment from its snapshot on, as far as it is good.
-func foldSegment(path string) (folded, error) {
+func foldSegment(path string) (folded, error) { return foldUpTo(path, math.MaxInt64) }
+
+// foldUpTo is foldSegment that ends with errBeyond at an event that reaches
+// beyond byte end.
+func foldUpTo(path string, end int64) (folded, error) {
 	var good folded
 	var at link
 	err := scanSegment(path, &at, func(e *Event, sum string, after int64) error {
+		if after > end {
+			return errBeyond
+		}
 		if (e.Snapshot != nil) != (good.state == nil) {
 			return errSnapshotPlace
 		}
@@ -278,10 +288,14 @@ func (l *Ledger) commit(groups []*group) {
 	}
 }
 
-// reload folds what is on the disk.
+// errBeyond ends a fold.
+var errBeyond = errors.New("beyond what was synced")
+
+// reload folds what was synced. What a failed sync left behind it may be read,
+// but nobody may act on it: Close, or the next start, takes it away.
 func (l *Ledger) reload() error {
-	good, err := foldSegment(segmentPath(l.dir, l.segment))
-	if err != nil {
+	good, err := foldUpTo(segmentPath(l.dir, l.segment), l.size)
+	if err != nil && !errors.Is(err, errBeyond) {
 		return err
 	}
 	l.state, l.at = good.state, good.at
