@@ -103,15 +103,15 @@ var scenarios = []scenario{
 	{name: "later run", prepare: laterRun, want: map[string]int{"a": 700, "b": 20, "c": 400, "d": 10, "w": 50}},
 }
 
-// memoryBench is a bench in memory where there is such a file system: what
-// waits for no disk goes through more crashes in a minute.
+// memoryBench is a bench in memory.
 func memoryBench(t *testing.T) *bench {
 	t.Helper()
-	dir, err := os.MkdirTemp("/dev/shm", "swab-test-")
-	if err != nil {
-		return newBench(t)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	return benchIn(t, crashtest.Dir(t))
+}
+
+// benchIn is a bench in a directory.
+func benchIn(t *testing.T, dir string) *bench {
+	t.Helper()
 	b := &bench{t: t, dir: dir, logs: filepath.Join(dir, "log"), out: filepath.Join(dir, "out"), state: filepath.Join(dir, "state")}
 	if err := os.Mkdir(b.logs, 0o755); err != nil {
 		t.Fatal(err)

@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"testing"
 )
 
 // tracerEnv makes the test binary a tracer; it holds the plan as JSON.
@@ -157,4 +158,20 @@ func beneath(dir, path string) string {
 		return ""
 	}
 	return rel
+}
+
+// Dir makes a directory in memory where there is such a file system, else a
+// temporary one: what waits for no disk goes through more crashes in a minute.
+func Dir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "swab-test-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
 }
