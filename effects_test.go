@@ -21,7 +21,7 @@ type scenario struct {
 	// prepare makes what the run finds, and returns its flags.
 	prepare func(b *bench) []string
 	want    map[string]int // lines of each log, by the word that they begin with
-	raw     bool           // addresses may be replaced by something else than 203.0.113.0
+	modes   []crashtest.Mode
 }
 
 // webLimit is when lines of the class web are at their limit, and a bit.
@@ -86,6 +86,26 @@ func laterRun(b *bench) []string {
 	return args
 }
 
+// runAfterACrash meets what a killed run left: a batch that no seal speaks of,
+// and half an event at the ledger's end.
+func runAfterACrash(b *bench) []string {
+	args := firstRun(b)
+	cmd, said := daemon(b.t, args...)
+	cmd.Env = append(cmd.Env, crashEnv+"="+string(stepSpooled))
+	if err := cmd.Run(); err == nil {
+		b.t.Fatalf("it did not crash:\n%s", said)
+	}
+	f, err := os.OpenFile(filepath.Join(b.state, "ledger", "000001.jsonl"), os.O_WRONLY|os.O_APPEND, 0)
+	if err == nil {
+		_, err = f.WriteString(`{"n":9,"gro`)
+		err = errors.Join(err, f.Close())
+	}
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return args
+}
+
 func (b *bench) append(name, text string) {
 	b.t.Helper()
 	f, err := os.OpenFile(filepath.Join(b.logs, name), os.O_WRONLY|os.O_APPEND, 0)
@@ -98,9 +118,14 @@ func (b *bench) append(name, text string) {
 	}
 }
 
+// allModes are what becomes of an effect; after an error, a run may go on or
+// end with a message.
+var allModes = []crashtest.Mode{crashtest.Kill, crashtest.Tear, crashtest.Fail, crashtest.Ruin}
+
 var scenarios = []scenario{
-	{name: "first run", prepare: firstRun, want: map[string]int{"a": 700, "b": 20}},
-	{name: "later run", prepare: laterRun, want: map[string]int{"a": 700, "b": 20, "c": 400, "d": 10, "w": 50}},
+	{"first run", firstRun, map[string]int{"a": 700, "b": 20}, allModes},
+	{"later run", laterRun, map[string]int{"a": 700, "b": 20, "c": 400, "d": 10, "w": 50}, allModes},
+	{"run after a crash", runAfterACrash, map[string]int{"a": 700, "b": 20}, allModes[:1]},
 }
 
 // memoryBench is a bench in memory.
@@ -209,15 +234,6 @@ func (b *bench) nothingLeft() {
 	}
 }
 
-// faults are the modes, and what they say of a run: after a kill it is dead;
-// after an error it may go on, or end with a message, and nothing else.
-var faults = []struct {
-	mode  crashtest.Mode
-	every int // effects between two that are tried; 1: each of them
-}{
-	{crashtest.Kill, 1}, {crashtest.Tear, 1}, {crashtest.Fail, 1}, {crashtest.Ruin, 3},
-}
-
 // Invariant 5 at every boundary between two effects: a run of swab is killed
 // before each system call that changes a file, and in the middle of each write,
 // or gets an error from it, once and from there on; then runs without a fault
@@ -225,21 +241,18 @@ var faults = []struct {
 // lists the boundaries.
 func TestInvariant5HoldsAtEveryEffect(t *testing.T) {
 	for _, s := range scenarios {
-		whole := memoryBench(t)
-		args := s.prepare(whole)
-		waitUntil(time.Now().Add(webLimit))
-		clean, said := whole.traced(crashtest.Watch, 0, args)
-		if clean.Status != 0 {
-			t.Fatalf("%s: without a fault it exits with %d:\n%s", s.name, clean.Status, said)
-		}
-		for _, fault := range faults {
-			t.Run(s.name+"/"+string(fault.mode), func(t *testing.T) {
-				every := fault.every
+		effects := s.effects(t)
+		for _, mode := range s.modes {
+			t.Run(s.name+"/"+string(mode), func(t *testing.T) {
+				every := 1
+				if mode == crashtest.Ruin {
+					every = 9 // of those that follow, most are of a few kinds
+				}
 				if testing.Short() {
 					every *= 8
 				}
-				for at := 1; at <= len(clean.Effects); at += every {
-					if fault.mode == crashtest.Tear && clean.Effects[at-1].Bytes == 0 {
+				for at := 1; at <= len(effects); at += every {
+					if mode == crashtest.Tear && effects[at-1].Bytes == 0 {
 						continue // a kill is the same
 					}
 					b := memoryBench(t)
@@ -248,12 +261,25 @@ func TestInvariant5HoldsAtEveryEffect(t *testing.T) {
 						t.Parallel()
 						b.t = t
 						waitUntil(limit)
-						s.faultAt(b, fault.mode, at, args)
+						s.faultAt(b, mode, at, args)
 					})
 				}
 			})
 		}
 	}
+}
+
+// effects are those of the run when nothing is in its way.
+func (s scenario) effects(t *testing.T) []crashtest.Effect {
+	t.Helper()
+	b := memoryBench(t)
+	args := s.prepare(b)
+	waitUntil(time.Now().Add(webLimit))
+	r, said := b.traced(crashtest.Watch, 0, args)
+	if r.Status != 0 {
+		t.Fatalf("%s: without a fault it exits with %d:\n%s", s.name, r.Status, said)
+	}
+	return r.Effects
 }
 
 // faultAt has one fault in one run, and then runs that mend what it left.
@@ -262,8 +288,7 @@ func (s scenario) faultAt(b *bench, mode crashtest.Mode, at int, args []string) 
 	r, said := b.traced(mode, at, args)
 	what := "it ended before"
 	if r.Reached {
-		e := r.Effects[at-1]
-		what = named(b, e)
+		what = named(r.Effects[at-1])
 	}
 	dead := r.Signal != ""
 	if wanted := r.Reached && (mode == crashtest.Kill || mode == crashtest.Tear); dead != wanted || !dead && r.Status != 0 && (r.Status != 1 || said == "") {
@@ -281,7 +306,7 @@ func (s scenario) faultAt(b *bench, mode crashtest.Mode, at int, args []string) 
 }
 
 // named is an effect without what differs from one run to the next.
-func named(_ *bench, e crashtest.Effect) string {
+func named(e crashtest.Effect) string {
 	text := randomNames.ReplaceAllString(e.String(), "$1-*")
 	return objectNames.ReplaceAllString(text, "$1…")
 }
