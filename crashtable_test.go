@@ -114,7 +114,7 @@ var places = []struct {
 	{regexp.MustCompile(`^state/lock$`), "STATE/lock"},
 	{regexp.MustCompile(`^state/paths\.tmp$`), "STATE/paths.tmp"},
 	{regexp.MustCompile(`^state/ledger\.torn$`), "STATE/ledger.torn"},
-	{regexp.MustCompile(`^state`), "STATE"},
+	{regexp.MustCompile(`^(state.*|\.)$`), "STATE"},
 	{regexp.MustCompile(`^out/\.swab/put-`), "STORE/.swab/put"},
 	{regexp.MustCompile(`^out/\.swab/meta-`), "STORE/.swab/meta"},
 	{regexp.MustCompile(`^out`), "STORE"},

@@ -269,6 +269,33 @@ func TestInvariant5HoldsAtEveryEffect(t *testing.T) {
 	}
 }
 
+// A power cut may take back a directory whose parent was not synced, with all
+// that was synced beneath it: none stands so when the first line is sealed.
+func TestDirectoriesAreSyncedBeforeTheFirstSeal(t *testing.T) {
+	b := memoryBench(t)
+	b.out = filepath.Join(crashtest.Dir(t), "out") // or its parent, which is the state's, too, would be synced for it
+	r, _ := b.traced(crashtest.Watch, 0, firstRun(b))
+	open := map[string]bool{}
+	for _, e := range r.Effects {
+		switch {
+		case e.Call == "mkdir" && strings.HasPrefix(e.Path, "state"):
+			open[e.Path] = true
+		case e.Call == "fsync":
+			for dir := range open {
+				if filepath.Dir(dir) == e.Path {
+					delete(open, dir)
+				}
+			}
+		case e.Call == "rename" && strings.HasPrefix(e.To, "state/spool/"):
+			if len(open) > 0 {
+				t.Errorf("a batch is about to be sealed, and these may go with the power: %v", open)
+			}
+			return
+		}
+	}
+	t.Error("no batch was sealed")
+}
+
 // effects are those of the run when nothing is in its way.
 func (s scenario) effects(t *testing.T) []crashtest.Effect {
 	t.Helper()

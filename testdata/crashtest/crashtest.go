@@ -46,7 +46,7 @@ type Plan struct {
 // Effect is one system call, in the order in which all threads began theirs.
 type Effect struct {
 	Call  string
-	Path  string // beneath Plan.Dir; "socket" for one
+	Path  string // beneath Plan.Dir, "." for itself; "socket" for one
 	To    string // of a rename or link: the new name
 	Bytes int    // of a write
 	Errno string `json:",omitempty"` // what it was made to return
@@ -151,8 +151,11 @@ func filtered() {
 	}
 }
 
-// beneath is path without dir, "" if it lies elsewhere.
+// beneath is path without dir, "." for dir itself, "" if it lies elsewhere.
 func beneath(dir, path string) string {
+	if path == dir {
+		return "."
+	}
 	rel, ok := strings.CutPrefix(path, dir+"/")
 	if !ok {
 		return ""
