@@ -19,6 +19,7 @@ import (
 	"swab/config"
 	"swab/ledger"
 	"swab/ship"
+	"swab/testdata/crashtest"
 )
 
 // daemonEnv makes the test binary a swab: its arguments are those of swab run.
@@ -31,6 +32,7 @@ const peakEnv = "TEST_PEAK"
 const crashEnv = "TEST_CRASH_AT"
 
 func TestMain(m *testing.M) {
+	crashtest.Main()
 	if os.Getenv(daemonEnv) != "" {
 		os.Unsetenv(daemonEnv)
 		if err := runDaemon(os.Args[1:]); err != nil {

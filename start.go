@@ -81,8 +81,26 @@ func (d *Daemon) makeState() error {
 			return fmt.Errorf("--state %s: cannot be made: %w", d.cfg.State, err)
 		}
 		d.made = append(d.made, dir)
+		if err := syncDir(filepath.Dir(dir)); err != nil {
+			return fmt.Errorf("--state %s: %w", d.cfg.State, err)
+		}
 	}
 	return nil
+}
+
+// syncDir makes the names in a directory durable: all that is synced beneath
+// one goes with it, when the power does. A directory that swab may write but not
+// read cannot be synced.
+func syncDir(dir string) error {
+	f, err := os.Open(dir)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return f.Sync()
 }
 
 // firstStart tells whether the state directory holds no ledger yet, and

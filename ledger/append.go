@@ -99,11 +99,15 @@ func (l *Ledger) commit(groups []*group) {
 	}
 }
 
-// reload folds what is on the disk.
+// errBeyond ends a fold.
+var errBeyond = errors.New("beyond what was synced")
+
+// reload folds what was synced. What a failed sync left behind it may be read,
+// but nobody may act on it: Close, or the next start, takes it away.
 func (l *Ledger) reload() error {
 	l.reloads++
-	good, err := foldSegment(segmentPath(l.dir, l.segment))
-	if err != nil {
+	good, err := foldUpTo(segmentPath(l.dir, l.segment), l.size)
+	if err != nil && !errors.Is(err, errBeyond) {
 		return err
 	}
 	l.state, l.at = good.state, good.at

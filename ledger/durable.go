@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 const tempSuffix = ".tmp"
@@ -26,6 +27,17 @@ func writeFileSync(path string, p []byte) error {
 		return err
 	}
 	return syncDir(filepath.Dir(path))
+}
+
+// removeTemps removes what a crash left of segments in dir that had no name yet.
+// No harm if it fails: the next such segment overwrites it.
+func removeTemps(dir string) {
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), segmentExt+tempSuffix) && e.Type().IsRegular() {
+			os.Remove(filepath.Join(dir, e.Name()))
+		}
+	}
 }
 
 // syncDir makes the directory's entries durable.

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"swab/testdata/crashtest"
 )
 
 // childVar names the state directory in which the test binary, started again,
@@ -17,6 +19,11 @@ import (
 const childVar = "SWAB_LEDGER_TEST_CHILD"
 
 func TestMain(m *testing.M) {
+	crashtest.Main()
+	if dir := os.Getenv(effectsVar); dir != "" {
+		appendSome(dir)
+		os.Exit(0)
+	}
 	if dir := os.Getenv(childVar); dir != "" {
 		appendForEver(dir)
 		os.Exit(1)

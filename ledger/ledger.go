@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"sync"
@@ -102,6 +103,8 @@ func Open(dir string, opts Options) (*Ledger, error) {
 		return nil, err
 	}
 	l := &Ledger{dir: filepath.Join(dir, dirName), opts: opts, lock: lock}
+	removeTemps(l.dir)
+	os.Remove(filepath.Join(dir, pathsName+tempSuffix)) // it may name files that are gone by now
 	if err := l.load(filepath.Join(dir, tornName)); err != nil {
 		l.Close()
 		return nil, err
@@ -156,10 +159,17 @@ type folded struct {
 }
 
 // foldSegment folds one segment from its snapshot on, as far as it is good.
-func foldSegment(path string) (folded, error) {
+func foldSegment(path string) (folded, error) { return foldUpTo(path, math.MaxInt64) }
+
+// foldUpTo is foldSegment that ends with errBeyond at an event that reaches
+// beyond byte end.
+func foldUpTo(path string, end int64) (folded, error) {
 	var good folded
 	var at link
 	err := scanSegment(path, &at, func(e *Event, sum string, after int64) error {
+		if after > end {
+			return errBeyond
+		}
 		if (e.Snapshot != nil) != (good.state == nil) {
 			return errSnapshotPlace
 		}

@@ -51,10 +51,12 @@ type placeBytes struct {
 	Name []byte `json:"name"`
 }
 
+const pathsName = "paths"
+
 // OpenPaths reads STATE/paths of the state directory dir. A missing file is an
 // empty one.
 func OpenPaths(dir string) (*Paths, error) {
-	p := &Paths{path: filepath.Join(dir, "paths"), known: map[uint64]Place{}, away: map[uint64]bool{}}
+	p := &Paths{path: filepath.Join(dir, pathsName), known: map[uint64]Place{}, away: map[uint64]bool{}}
 	text, err := os.ReadFile(p.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return p, nil
