@@ -23,14 +23,14 @@ func privateMounts() *syscall.SysProcAttr {
 func mayMount() bool { return os.Geteuid() == 0 && os.Getenv(insideEnv) != "" }
 
 // mountSmall mounts an empty file system of size bytes on dir: ext4 in a sparse
-// image beside it where mkfs.ext4 is to be had, since that has a journal, real
+// file at image where mkfs.ext4 is to be had, since that has a journal, real
 // syncs and blocks to run out of; else tmpfs.
-func mountSmall(dir string, size int64) (kind string, err error) {
+func mountSmall(dir, image string, size int64) (kind string, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", err
 	}
 	if mkfs, err := exec.LookPath("mkfs.ext4"); err == nil {
-		if err := mountImage(mkfs, dir, size); err == nil {
+		if err := mountImage(mkfs, dir, image, size); err == nil {
 			return "ext4", os.Chmod(dir, 0o700)
 		}
 	}
@@ -38,8 +38,7 @@ func mountSmall(dir string, size int64) (kind string, err error) {
 	return "tmpfs", err
 }
 
-func mountImage(mkfs, dir string, size int64) error {
-	image := dir + ".img"
+func mountImage(mkfs, dir, image string, size int64) error {
 	f, err := os.Create(image)
 	if err != nil {
 		return err

@@ -16,13 +16,13 @@ import (
 
 var errMount = errors.New("file systems are mounted on Linux alone")
 
-func privateMounts() *syscall.SysProcAttr      { return nil }
-func mayMount() bool                           { return false }
-func mountSmall(string, int64) (string, error) { return "", errMount }
-func bindMount(string, string) error           { return errMount }
-func readOnly(string, bool, bool) error        { return errMount }
-func unmount(string)                           {}
-func fill(string) (string, error)              { return "", errMount }
+func privateMounts() *syscall.SysProcAttr              { return nil }
+func mayMount() bool                                   { return false }
+func mountSmall(string, string, int64) (string, error) { return "", errMount }
+func bindMount(string, string) error                   { return errMount }
+func readOnly(string, bool, bool) error                { return errMount }
+func unmount(string)                                   {}
+func fill(string) (string, error)                      { return "", errMount }
 
 // used is how many bytes the files beneath dir hold.
 func used(dir string) (total int64) {

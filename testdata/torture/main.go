@@ -16,6 +16,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -40,7 +41,10 @@ func command(args []string, in io.Reader, out, stderr io.Writer) int {
 	}
 	o, err := parseOptions(args, stderr)
 	if err != nil {
-		if !errors.Is(err, errHelp) {
+		if errors.Is(err, flag.ErrHelp) {
+			return 0
+		}
+		if !errors.Is(err, errSaid) {
 			fmt.Fprintln(stderr, "torture:", err)
 		}
 		return 2

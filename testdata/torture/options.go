@@ -41,8 +41,8 @@ const (
 	rotateCopy   = "copytruncate"
 )
 
-// errHelp says that the usage was asked for and printed.
-var errHelp = errors.New("help")
+// errSaid says that what is wrong was printed already.
+var errSaid = errors.New("wrong flags")
 
 func parseOptions(args []string, stderr io.Writer) (options, error) {
 	o := options{}
@@ -67,8 +67,10 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	f.StringVar(&o.Dir, "dir", "", "where all files go; a new directory for temporary files when empty")
 	f.BoolVar(&o.Keep, "keep", false, "keep the directory when all is well, too")
 	flags := f.String("flags", "", "more flags for swab run, by blanks")
-	if err := f.Parse(args); err != nil {
-		return o, errHelp // said by the package
+	if err := f.Parse(args); errors.Is(err, flag.ErrHelp) {
+		return o, err
+	} else if err != nil {
+		return o, errSaid
 	}
 	o.Backlog, o.Spool, o.Flags = *backlog<<20, *spool<<20, strings.Fields(*flags)
 	if err := o.check(f.Args()); err != nil {

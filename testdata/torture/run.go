@@ -177,7 +177,7 @@ func (r *run) mountAll() error {
 		dir  string
 		size int64
 	}{{r.state, stateSize}, {filepath.Join(r.state, "spool"), r.o.Spool + spoolBeside}} {
-		kind, err := mountSmall(m.dir, m.size)
+		kind, err := mountSmall(m.dir, filepath.Join(r.dir, filepath.Base(m.dir)+".img"), m.size)
 		if err != nil {
 			return fmt.Errorf("mount: %w", err)
 		}

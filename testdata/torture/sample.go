@@ -46,7 +46,7 @@ func (s *sampler) look(r *run) {
 	s.mu.Lock()
 	s.spool, s.logs = spool, logs
 	s.spoolPeak, s.logsPeak = max(s.spoolPeak, spool), max(s.logsPeak, logs)
-	if r.writers.paused {
+	if r.writers.paused && !r.writers.ended() {
 		s.held += sampleEvery
 	}
 	s.mu.Unlock()

@@ -109,3 +109,12 @@ func (w *writersChild) stop() ([]account, error) {
 	}
 	return w.accounts, nil
 }
+
+func (w *writersChild) ended() bool {
+	select {
+	case <-w.done:
+		return true
+	default:
+		return false
+	}
+}
