@@ -54,10 +54,12 @@ func allActs() []act {
 	)
 }
 
+const otherStore = "wants --store "
+
 func only(store string) func(*run) string {
 	return func(r *run) string {
 		if r.o.Store != store {
-			return "wants --store " + store
+			return otherStore + store
 		}
 		return ""
 	}

@@ -60,7 +60,11 @@ func (r *run) ready() []act {
 			continue
 		}
 		if a.lack != nil {
-			if why := a.lack(r); why != "" {
+			why := a.lack(r)
+			if why != "" && !slices.Contains(strings.Split(r.o.Asked, ","), a.name) && strings.HasPrefix(why, otherStore) {
+				continue // nobody thought otherwise
+			}
+			if why != "" {
 				r.lacking = append(r.lacking, a.name+": "+why)
 				continue
 			}

@@ -16,6 +16,7 @@ type options struct {
 	Seed    uint64
 	Store   string // dir or s3
 	Acts    []string
+	Asked   string // what --only and --faults said
 	Rotate  string // rename, or how logrotate does it: create, copytruncate
 	Writers int
 	Rate    int
@@ -77,6 +78,7 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 		return o, err
 	}
 	var err error
+	o.Asked = *only + "," + *faults
 	o.Acts, err = chooseActs(*only, *faults)
 	return o, err
 }

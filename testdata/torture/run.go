@@ -52,6 +52,7 @@ type run struct {
 	server   *s3test.Server
 	back     backend
 	writers  *writersChild
+	rotating *rotator
 	swab     *process
 	active   map[string]bool // acts that last
 	pending  []ending

@@ -26,6 +26,12 @@ func (r *run) whole(ctx context.Context) (*result, error) {
 		return nil, err
 	}
 	defer r.writers.stop()
+	if r.o.Rotate != rotateRename {
+		if err := r.startRotating(ctx); err != nil {
+			return nil, err
+		}
+		defer r.stopRotating()
+	}
 	if err := r.start(); err != nil {
 		return nil, err
 	}
@@ -36,8 +42,12 @@ func (r *run) whole(ctx context.Context) (*result, error) {
 		return nil, err
 	}
 	r.note("the writers stop")
+	r.stopRotating()
 	var err error
 	if r.accounts, err = r.writers.stop(); err != nil {
+		return nil, err
+	}
+	if err := r.settleGaps(); err != nil {
 		return nil, err
 	}
 	s := &result{}

@@ -127,6 +127,9 @@ func (w *writer) run(paused, stopped *atomic.Bool, lines, bytes *atomic.Uint64) 
 		lines.Add(w.Lines - n)
 		bytes.Add(w.Bytes - size)
 	}
+	if w.others {
+		return w.cutOff() // nobody truncates any more
+	}
 	return nil
 }
 
@@ -149,6 +152,11 @@ func (w *writer) open() error {
 // step writes some lines at once, some of them in two parts, and rotates when
 // it is time.
 func (w *writer) step() error {
+	if w.others {
+		if err := w.reopen(); err != nil {
+			return err
+		}
+	}
 	count := 1 + w.rng.IntN(64)
 	if w.rate > 0 {
 		count = min(count, 1+w.rate/50)
@@ -175,7 +183,7 @@ func (w *writer) step() error {
 	w.Lines += uint64(count)
 	w.Bytes += uint64(len(w.chunk))
 	if w.others {
-		return w.look()
+		return w.cutOff()
 	}
 	if w.rotate > 0 && time.Now().After(w.due) {
 		return w.turn()

@@ -13,6 +13,7 @@ import (
 
 // writersChild is the parent's side of the process in which all writers run.
 type writersChild struct {
+	config   writersConfig
 	cmd      *exec.Cmd
 	in       io.WriteCloser
 	done     chan struct{} // closed when it has ended
@@ -46,7 +47,7 @@ func (r *run) startWriters() error {
 		return err
 	}
 	defer said.Close()
-	w := &writersChild{cmd: exec.Command(exe), done: make(chan struct{})}
+	w := &writersChild{config: c, cmd: exec.Command(exe), done: make(chan struct{})}
 	w.cmd.Env = append(os.Environ(), writersEnv+"="+string(config))
 	w.cmd.Stderr = said
 	if w.in, err = w.cmd.StdinPipe(); err != nil {
