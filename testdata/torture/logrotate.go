@@ -26,12 +26,15 @@ type rotator struct {
 // rotateConfig is logrotate's: names with the second in them, so that nothing
 // is renamed twice; and after each rotation the length of what was copied, when
 // no byte is added to it any more and before it is compressed.
-func rotateConfig(logs []string, mode, sizes string) string {
-	how := "create"
-	if mode == rotateCreate {
-		how += "\n  delaycompress" // the writer may have the old file open a moment longer
-	} else {
-		how = mode
+func rotateConfig(logs []string, mode string, plain bool, sizes string) string {
+	how := mode
+	switch {
+	case plain:
+		how += "\n  nocompress"
+	case mode == rotateCreate:
+		how += "\n  compress\n  delaycompress" // the writer may have the old file open a moment longer
+	default:
+		how += "\n  compress"
 	}
 	return fmt.Sprintf(`%s {
   rotate 1000000
@@ -39,7 +42,6 @@ func rotateConfig(logs []string, mode, sizes string) string {
   dateformat -%%s
   missingok
   notifempty
-  compress
   %s
   postrotate
     stat -c %%s "$2" >> %s/$(basename "$1") || echo -1 >> %s/$(basename "$1")
@@ -62,7 +64,7 @@ func (r *run) startRotating(ctx context.Context) error {
 	for _, w := range r.writers.config.Writers {
 		logs = append(logs, w.Path)
 	}
-	if err := os.WriteFile(config, []byte(rotateConfig(logs, r.o.Rotate, sizes)), 0o600); err != nil {
+	if err := os.WriteFile(config, []byte(rotateConfig(logs, r.o.Rotate, r.o.Plain, sizes)), 0o600); err != nil {
 		return err
 	}
 	ctx, stop := context.WithCancel(ctx)

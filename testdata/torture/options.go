@@ -18,6 +18,7 @@ type options struct {
 	Acts    []string
 	Asked   string // what --only and --faults said
 	Rotate  string // rename, or how logrotate does it: create, copytruncate
+	Plain   bool   // logrotate leaves what it rotates uncompressed
 	Writers int
 	Rate    int
 	Every   time.Duration // mean time between two acts
@@ -55,6 +56,7 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	faults := f.String("faults", "", "acts and faults beside the default ones, by commas; -NAME leaves one out")
 	only := f.String("only", "", "these acts and faults alone, by commas; none: nothing happens")
 	f.StringVar(&o.Rotate, "rotate", rotateRename, "rename (by the writers), or create, copytruncate (by logrotate, every second)")
+	f.BoolVar(&o.Plain, "plain", false, "logrotate does not compress")
 	f.IntVar(&o.Writers, "writers", 6, "how many files are written to")
 	f.IntVar(&o.Rate, "rate", 0, "lines a second and writer; 0 is as fast as it goes")
 	f.DurationVar(&o.Every, "every", 1500*time.Millisecond, "mean time between two acts")

@@ -44,7 +44,7 @@ func startProcess(binary, log string, env, args []string) (*process, error) {
 
 // watch follows the peak of resident memory until the process ends.
 func (p *process) watch() {
-	tick := time.NewTicker(100 * time.Millisecond)
+	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		p.look()
