@@ -124,7 +124,7 @@ func parses(t *testing.T, path, flagsFile string, words []string) int {
 	}
 	sub, args := words[1], slices.Clone(words[2:])
 	if sub != "run" {
-		if !slices.Contains([]string{"scrub", "ledger", "demo", "version", "help"}, sub) {
+		if !slices.Contains([]string{"scrub", "ledger", "reveal", "demo", "version", "help"}, sub) {
 			t.Errorf("%s: there is no command swab %s", path, sub)
 		}
 		if sub == "ledger" && (len(args) == 0 || !slices.Contains([]string{"check", "show", "trace", "repair"}, args[0])) {
@@ -139,8 +139,14 @@ func parses(t *testing.T, path, flagsFile string, words []string) int {
 		if a == "--flags-from" && i+1 < len(args) {
 			args[i+1] = flagsFile
 		}
+		if a == "--key-secret" && i+1 < len(args) {
+			args[i+1] = filepath.Join(t.TempDir(), "secret")
+			if err := os.WriteFile(args[i+1], make([]byte, config.MinKeySecret), 0o400); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
-	// What state directories this machine has, and on which disk, is not the
+	// What secrets and state directories this machine has, and on which disk, is not the
 	// pages' matter.
 	args = append(args, "--ephemeral-state", "--state", filepath.Join(t.TempDir(), "state"))
 	if _, err := config.ParseRun(args, nil); err != nil {

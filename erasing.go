@@ -47,7 +47,7 @@ func (d *Daemon) eraseLoop(ctx context.Context) error {
 func (d *Daemon) erase(ctx context.Context) error {
 	d.erasing.Lock()
 	defer d.erasing.Unlock()
-	var errs error
+	errs := d.keepPseudonyms() // first: it waits for no file
 	failed := map[uint64]bool{}
 	raced := 0
 	for ctx.Err() == nil {

@@ -1,6 +1,7 @@
 package swab
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -24,6 +25,11 @@ type lane struct {
 	codec ship.Codec
 	scrub *scrub.Writer // nil: bytes pass as they are
 	rules string        // the scrub policy, for the record
+	// open are the streams on which a file's last batch ended within a message
+	// of a container: at the limit, where none is waited for. A restart forgets
+	// it.
+	open  map[*tail.File]scrub.Streams
+	whole func([]byte) int // where a text ends within no such message; nil: bytes pass as they are
 	buf   []byte
 	// orphan: no --log names the class any more. Its unread bytes are sealed
 	// when they come near their limit, and not before.
@@ -32,6 +38,10 @@ type lane struct {
 	// retry is until when such files are left alone: what waits in them would
 	// make every look's batch due.
 	retry map[*tail.File]time.Time
+	// key is the scrubber's, in a class with pseudonyms; older is what reading
+	// has shown of the age of bytes that wait, Unix seconds.
+	key   textKey
+	older map[*tail.File]int64
 }
 
 // retryEvery is how often a file that could not be read is tried again.
@@ -46,13 +56,14 @@ const lanePoll = 250 * time.Millisecond
 func newLane(c config.Class, codec config.Codec) (*lane, error) {
 	l := &lane{
 		class: c, codec: ship.Codec{Name: codec.Name, Level: codec.Level},
-		buf: make([]byte, laneBuffer), rules: c.Scrub.String(), retry: map[*tail.File]time.Time{},
+		buf: make([]byte, laneBuffer), rules: c.Scrub.String(), retry: map[*tail.File]time.Time{}, older: map[*tail.File]int64{},
 	}
 	if c.Opaque {
 		l.codec, l.rules = ship.Codec{Name: ship.CodecNone}, "none"
 		return l, nil
 	}
 	var err error
+	l.open, l.whole = map[*tail.File]scrub.Streams{}, scrub.WholeMessages
 	l.scrub, err = scrub.NewWriter(io.Discard, c.Scrub)
 	return l, err
 }
@@ -108,6 +119,9 @@ func (d *Daemon) sealTrouble(l *lane, err error) error {
 // tells whether one was sealed.
 func (d *Daemon) collect(ctx context.Context, l *lane, force bool) (bool, error) {
 	now := d.clock.Now()
+	if err := l.forgetKey(now); err != nil {
+		return false, err
+	}
 	waiting, err := d.files.Pending(l.class.Name, now)
 	if err != nil {
 		return false, err
@@ -228,6 +242,9 @@ func (d *Daemon) room(l *lane, list []tail.Waiting, now time.Time) bool {
 func (d *Daemon) seal(ctx context.Context, l *lane, waiting []tail.Waiting, now time.Time) (sealed, rewritten bool, err error) {
 	for {
 		sealed, err = d.sealFiles(ctx, l, waiting, now)
+		if errors.Is(err, errOlder) {
+			continue // each time a file turns out older, which ends
+		}
 		var bad *fileError
 		if !errors.As(err, &bad) {
 			return sealed, rewritten, err
@@ -257,6 +274,14 @@ func (e *fileError) Unwrap() error { return e.err }
 // ledger's event the spool file is an orphan and the lines are read again;
 // after it the batch is sealed and the cursors have moved, in one event.
 func (d *Daemon) sealFiles(ctx context.Context, l *lane, waiting []tail.Waiting, now time.Time) (bool, error) {
+	waiting, keyDay := d.byKey(l, waiting, now)
+	if len(waiting) == 0 {
+		return false, nil
+	}
+	rules, err := d.setKey(l, keyDay)
+	if err != nil {
+		return false, err
+	}
 	key, done, err := d.dayKey(now)
 	if err != nil {
 		return false, err
@@ -273,7 +298,9 @@ func (d *Daemon) sealFiles(ctx context.Context, l *lane, waiting []tail.Waiting,
 	if err != nil {
 		return false, err
 	}
-	b := &building{lane: l, draft: draft, sums: ledger.NewSumWriter(sumsOf{draft}, key)}
+	b := &building{
+		lane: l, draft: draft, keyDay: l.key.day, sums: ledger.NewSumWriter(sumsOf{draft}, key), open: map[*tail.File]scrub.Streams{},
+	}
 	if err := d.fill(ctx, b, waiting, now, key); err != nil || len(b.ranges) == 0 {
 		return false, errors.Join(err, draft.Discard())
 	}
@@ -294,7 +321,7 @@ func (d *Daemon) sealFiles(ctx context.Context, l *lane, waiting []tail.Waiting,
 	event := ledger.Seal{
 		Batch: id, Key: ship.Key(d.cfg.To.Prefix, id.Class, at, d.host, d.node, id.Number, sealed.SHA256, l.ext()),
 		SHA256: hex.EncodeToString(sealed.SHA256[:]), Size: sealed.Size,
-		Sums: hex.EncodeToString(sealed.SumsSHA256[:]), SumsKey: key.Day, Scrub: l.rules, Ranges: b.ranges,
+		Sums: hex.EncodeToString(sealed.SumsSHA256[:]), SumsKey: key.Day, Scrub: rules, Ranges: b.ranges,
 	}
 	for _, r := range b.ranges {
 		event.Raw += r.Len()
@@ -303,7 +330,13 @@ func (d *Daemon) sealFiles(ctx context.Context, l *lane, waiting []tail.Waiting,
 	if err := d.ledger.Append(ledger.Event{Seal: &event}); err != nil {
 		return false, errors.Join(err, d.withdraw(id))
 	}
+	for f, streams := range b.open {
+		if delete(l.open, f); streams != 0 {
+			l.open[f] = streams
+		}
+	}
 	d.haveSums(id)
+	l.sealedOf(b)
 	d.reached(stepSealed)
 	return true, nil
 }
@@ -326,6 +359,8 @@ type building struct {
 	sums   *ledger.SumWriter
 	ranges []ledger.Range
 	files  []*tail.File
+	keyDay string                       // of the key of its pseudonyms; "" for none that is stored
+	open   map[*tail.File]scrub.Streams // for the lane, once the batch is sealed
 }
 
 // sumsOf is the sums side of a draft, as a writer.
@@ -336,12 +371,13 @@ func (s sumsOf) Write(p []byte) (int, error) { return s.WriteSums(p) }
 // fill reads what waits, file by file, until the batch is full.
 func (d *Daemon) fill(ctx context.Context, b *building, waiting []tail.Waiting, now time.Time, key *ledger.SumKey) error {
 	budget := d.cfg.BatchSize
+	var older error
 	for _, w := range waiting {
 		if budget <= 0 || ctx.Err() != nil {
 			break
 		}
 		r, err := w.File.Take(tail.TakeOptions{
-			Budget: budget, Half: b.lane.halfTime(w, now), Now: now, Key: key, Location: time.Local,
+			Budget: budget, Half: b.lane.halfTime(w, now), Now: now, Key: key, Location: time.Local, Whole: b.lane.whole,
 		})
 		var refused *tail.RefusedError
 		if errors.As(err, &refused) {
@@ -359,13 +395,16 @@ func (d *Daemon) fill(ctx context.Context, b *building, waiting []tail.Waiting, 
 		if err := b.read(ctx, r, w.File); err != nil {
 			return err
 		}
+		if d.olderThan(b, r.Ranges(), w.File, now) {
+			older = errOlder // the next try knows of all that were read
+		}
 		for _, read := range r.Ranges() {
 			budget -= read.Len()
 		}
 		b.ranges = append(b.ranges, r.Ranges()...)
 		b.files = append(b.files, w.File)
 	}
-	return ctx.Err()
+	return cmp.Or(ctx.Err(), older)
 }
 
 // read carries one range through the scrubber into the draft.
@@ -373,6 +412,7 @@ func (b *building) read(ctx context.Context, r *tail.Reader, f *tail.File) error
 	var out io.Writer = b.draft
 	if b.lane.scrub != nil {
 		b.lane.scrub.Reset(b.draft)
+		b.lane.scrub.Continue(b.lane.open[f])
 		if r.Resumed() {
 			b.lane.scrub.Resume()
 		}
@@ -381,7 +421,7 @@ func (b *building) read(ctx context.Context, r *tail.Reader, f *tail.File) error
 	for {
 		c, err := r.Next(b.lane.buf)
 		if err == io.EOF {
-			return b.endFile(r)
+			return b.endFile(r, f)
 		}
 		if err != nil {
 			return &fileError{f, err}
@@ -407,18 +447,23 @@ func (b *building) read(ctx context.Context, r *tail.Reader, f *tail.File) error
 // endFile ends a file's lines in the batch: a line cut off by its file's end
 // is masked at its edge and gets a newline, so that the next file's first line
 // stands alone.
-func (b *building) endFile(r *tail.Reader) error {
+func (b *building) endFile(r *tail.Reader, f *tail.File) error {
 	if err := b.sums.End(); err != nil {
 		return err
 	}
 	if b.lane.scrub == nil {
 		return nil
 	}
-	if !r.Cut() {
-		return b.lane.scrub.Flush()
+	end := b.lane.scrub.Flush
+	if r.Cut() {
+		end = b.lane.scrub.Cut
 	}
-	if err := b.lane.scrub.Cut(); err != nil {
+	if err := end(); err != nil {
 		return err
+	}
+	b.open[f] = b.lane.scrub.Unfinished()
+	if !r.Cut() {
+		return nil
 	}
 	_, err := b.draft.Write([]byte{'\n'})
 	return err

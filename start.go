@@ -239,6 +239,9 @@ func (d *Daemon) openState() error {
 	if d.keys, err = ledger.OpenKeys(keysDir(state)); err != nil {
 		return err
 	}
+	if err := d.openPseudonyms(keysDir(state)); err != nil {
+		return err
+	}
 	if d.paths, err = ledger.OpenPaths(state); err != nil {
 		return err
 	}
@@ -274,6 +277,7 @@ func (d *Daemon) closeState() error {
 	if d.spool != nil {
 		errs = errors.Join(errs, d.spool.Close())
 	}
+	errs = errors.Join(errs, d.closePseudonyms())
 	if d.ledger != nil {
 		errs = errors.Join(errs, d.ledger.Close())
 	}
@@ -283,6 +287,7 @@ func (d *Daemon) closeState() error {
 // begin writes the start event with the settings in force, and a policy event
 // for each class whose settings changed, and makes the lanes and shippers.
 func (d *Daemon) begin() error {
+	d.takeReveals()
 	var old map[string]ledger.Retention
 	host, node := "", ""
 	d.ledger.View(func(s *ledger.State) {
@@ -318,6 +323,9 @@ func (d *Daemon) begin() error {
 		}
 	}
 	if err := d.ledger.Append(events...); err != nil {
+		return err
+	}
+	if err := d.beginPseudonyms(); err != nil {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(d.cfg.Classes)) {
@@ -380,7 +388,7 @@ func retention(c config.Class) ledger.Retention {
 	r := ledger.Retention{
 		RawLimit: seconds(c.RawLimit), EraseAfter: seconds(c.EraseAfter), AtLimit: c.EraseAtLimit,
 		Erase: string(c.Erase), Fill: string(c.Fill), OnLimit: string(c.OnLimit), Scrub: c.Scrub.String(),
-		Keep: seconds(c.Keep), RawSpool: c.Opaque || c.Scrub.Mode == scrub.Keep || len(c.Scrub.KeepNets) > 0,
+		Keep: seconds(c.Keep), RawSpool: c.Opaque || c.Scrub.Mode == scrub.Keep || len(c.Scrub.KeepNets) > 0, Pseudonyms: c.Pseudonyms(),
 	}
 	if c.Opaque {
 		r.Scrub = "none"

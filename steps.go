@@ -15,6 +15,9 @@ const (
 	stepPunched  step = "punched"  // punched; no event yet
 	stepErased   step = "erased"   // the erased event is in the ledger
 	stepUnlinked step = "unlinked" // a finished file is unlinked; no event yet
+
+	stepKeyMade      step = "key made"      // a day's key of pseudonyms is on the disk; no event yet
+	stepKeyDestroyed step = "key destroyed" // such a key is overwritten and unlinked; no event yet
 )
 
 // steps lists them in the order in which a batch goes through them.

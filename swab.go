@@ -42,11 +42,13 @@ type Daemon struct {
 
 	ledger *ledger.Ledger
 	keys   *ledger.Keys
-	paths  *ledger.Paths
-	spool  *ship.Spool
-	store  ship.Store
-	files  *tail.Set
-	names  *scrub.Scrubber // for host names and paths
+	// pseudonyms are the keys of another kind in the same directory.
+	pseudonyms pseudonymKeys
+	paths      *ledger.Paths
+	spool      *ship.Spool
+	store      ship.Store
+	files      *tail.Set
+	names      *scrub.Scrubber // for host names and paths
 
 	host, node string
 	made       []string // directories that this start made for the state
@@ -281,6 +283,7 @@ func (d *Daemon) sweep() error {
 // place of a file ends nothing, since the next sweep tries it again. A broken
 // ledger does.
 func (d *Daemon) sweepOn() error {
+	d.takeReveals()
 	err := d.sweep()
 	if err == nil || d.ledger.Broken() != nil {
 		d.told.over("sweep")
@@ -346,7 +349,7 @@ func (d *Daemon) draining() bool {
 
 // Close gives files and state back. It writes nothing.
 func (d *Daemon) Close() error {
-	return errors.Join(d.files.Close(), d.spool.Close(), d.ledger.Close())
+	return errors.Join(d.files.Close(), d.spool.Close(), d.closePseudonyms(), d.ledger.Close())
 }
 
 func spoolDir(state string) string { return filepath.Join(state, "spool") }

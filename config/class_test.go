@@ -90,6 +90,8 @@ func TestEffectiveClass(t *testing.T) {
 		{"a class's own limit stands", "api", "--raw-limit 1h --class api:raw-limit=2h", func(c Class) bool { return c.RawLimit == 2*time.Hour }},
 		{"another class's limit is its own", "web", "--raw-limit 1h --class api:raw-limit=2h", func(c Class) bool { return c.RawLimit == time.Hour }},
 		{"scrub for all", "api", "--scrub mask --mask-text x", func(c Class) bool { return c.Scrub.Mode == scrub.Mask && c.Scrub.MaskText == "x" }},
+		{"pseudonyms for all", "api", "--scrub pseudonym=prefix", func(c Class) bool { return c.Scrub.Mode == scrub.PseudonymPrefix }},
+		{"pseudonyms for a class", "api", "--class api:scrub=pseudonym=deterministic,fill=blank", func(c Class) bool { return c.Scrub.Mode == scrub.PseudonymDeterministic }},
 		{"scrub for all, but for a row that keeps", "dashboard", "--scrub mask", func(c Class) bool { return c.Scrub.Mode == scrub.Keep }},
 		{"scrub for a row that keeps", "dashboard", "--class dashboard:scrub=mask", func(c Class) bool { return c.Scrub.Mode == scrub.Mask }},
 		{"scrub for a class stands", "api", "--scrub keep --class api:scrub=truncate", func(c Class) bool { return c.Scrub.Mode == scrub.Truncate }},

@@ -12,8 +12,6 @@ import (
 
 type duration = time.Duration
 
-var errNoPseudonym = errors.New("this version cannot write pseudonyms yet, a later one will. Use truncate or mask")
-
 // global is what the flags say for all classes.
 type global struct {
 	rawLimit duration

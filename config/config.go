@@ -48,6 +48,10 @@ type Config struct {
 	ClockGrace      time.Duration
 	Sweep           time.Duration // between two looks at all files
 
+	// KeySecret is the file that a fleet's keys of pseudonyms come from, absolute, or
+	// empty for random keys. It may be gone once the state holds its ratchet.
+	KeySecret string
+
 	Once, DryRun, JSON                                 bool
 	EphemeralState, AllowWideGlob, AllowLongerRawLimit bool
 

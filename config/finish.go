@@ -48,6 +48,7 @@ func (d *draft) finish() {
 	d.resolveLogs(d.resolveClasses())
 	d.checkGlobs()
 	d.checkState()
+	d.checkKeySecret()
 	d.checkStoreFlags()
 	if d.cfg.JSON && !d.cfg.DryRun {
 		d.faultIn("json", "only a dry run prints JSON. Add --dry-run")

@@ -121,7 +121,7 @@ func limitFlags() []flagDef {
 
 func scrubFlags() []flagDef {
 	return []flagDef{
-		{FlagInfo{Name: "scrub", Value: "truncate|mask|keep", Default: "truncate", Usage: "What becomes of addresses, but for classes that keep them by policy."},
+		{FlagInfo{Name: "scrub", Value: "MODE", Default: "truncate", Usage: "What becomes of addresses, but for classes that keep them by policy: truncate, mask, keep, pseudonym=deterministic or pseudonym=prefix (by a key a day, which ends with the limit; swab reveal undoes one until then)."},
 			put(parseScrubMode, scrubMode)},
 		{FlagInfo{Name: "ipv4-prefix", Value: "BITS", Default: strconv.Itoa(scrub.DefaultIPv4Prefix), Usage: "Bits of an IPv4 address that truncate keeps, 1 to 31."},
 			put(parsePrefix(31), func(d *draft) *int { return &d.global.scrub.IPv4Prefix })},
@@ -136,6 +136,8 @@ func scrubFlags() []flagDef {
 			(*draft).addRedact},
 		{FlagInfo{Name: "versions", Value: "keep|scrub", Default: "keep", Usage: "Whether the four numbers of NAME/1.2.3.4 are a version, or an address like any other."},
 			put(parseVersions, func(d *draft) *bool { return &d.global.scrub.ScrubVersions })},
+		{FlagInfo{Name: "key-secret", Value: "FILE", Usage: "For a fleet that must agree on its pseudonyms: derive the days' keys from FILE, 32 bytes or more. Remove FILE after the start, or keep it in a vault: it can undo every day."},
+			(*draft).setKeySecret},
 	}
 }
 

@@ -16,7 +16,7 @@ const helpHead = `swab run reads logs as they grow, takes the IP addresses out, 
 const helpFoot = `
 What --class may set          like=PRESET (begins a new class)   raw-limit=DURATION
                               erase-after=DURATION|limit         erase=live|rotated|off
-                              scrub=truncate|mask|keep           fill=zero|blank
+                              scrub=MODE (as --scrub)            fill=zero|blank
                               keep=DURATION (in the store)       redact=NAME|NAME, or none
                               on-limit=seal|expire
 

@@ -52,7 +52,7 @@ func TestHelpIsWholeAndFits(t *testing.T) {
 func TestTheFlagsAreThoseOfTheDesign(t *testing.T) {
 	want := strings.Fields(`log exclude follow to state class scrub ipv4-prefix ipv6-prefix keep-net redact ip-field versions raw-limit erase fill batch-size batch-age
 		spool-limit codec object-format endpoint-url region path-style sse kms-key verify rate-limit listen shutdown-timeout first-grace clock-grace
-		once dry-run log-format log-level json allow-wide-glob allow-longer-raw-limit ephemeral-state flags-from mask-text`)
+		once dry-run log-format log-level json allow-wide-glob allow-longer-raw-limit ephemeral-state flags-from mask-text key-secret`)
 	have := map[string]bool{}
 	for _, f := range Flags() {
 		have[f.Name] = true

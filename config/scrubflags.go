@@ -11,13 +11,16 @@ import (
 	"swab/scrub"
 )
 
+var errWhichPseudonym = errors.New("say which: pseudonym=deterministic or pseudonym=prefix")
+
 func scrubMode(d *draft) *scrub.Mode { return &d.global.scrub.Mode }
 
 func parseScrubMode(s string) (scrub.Mode, error) {
-	if strings.HasPrefix(s, "pseudonym") {
-		return 0, errNoPseudonym
+	if s == "pseudonym" {
+		return 0, errWhichPseudonym
 	}
-	word, err := oneOf(scrub.Truncate.String(), scrub.Mask.String(), scrub.Keep.String())(s)
+	word, err := oneOf(scrub.Truncate.String(), scrub.Mask.String(), scrub.Keep.String(),
+		scrub.PseudonymDeterministic.String(), scrub.PseudonymPrefix.String())(s)
 	if err != nil {
 		return 0, err
 	}

@@ -94,6 +94,25 @@ func (r *Report) snapshot(e *Event) error {
 	return nil
 }
 
+// Peek folds the last segment of the ledger of the state directory dir, as far
+// as it is good, and changes nothing. A daemon may be writing it.
+func Peek(dir string) (*State, error) {
+	dir = filepath.Join(dir, dirName)
+	list, err := segments(dir)
+	if err != nil {
+		return nil, err
+	}
+	if len(list) == 0 {
+		return nil, fmt.Errorf("no ledger in %s", dir)
+	}
+	one, err := foldSegment(segmentPath(dir, list[len(list)-1]))
+	var bad *CorruptionError
+	if errors.As(err, &bad) && bad.Torn {
+		err = nil
+	}
+	return one.state, err
+}
+
 // Walk calls fn for every event of the ledger of the state directory dir, in
 // order, and verifies the chain on its way. sum is the chain's sum in hex. An
 // error of fn ends the walk and is returned as it is; a [CorruptionError] says

@@ -26,6 +26,7 @@ const (
 	KindClose    Kind = "close"
 	KindRefused  Kind = "refused"
 	KindKey      Kind = "key"
+	KindReveal   Kind = "reveal"
 	KindCut      Kind = "cut"
 	KindStop     Kind = "stop"
 )
@@ -58,6 +59,7 @@ type Event struct {
 	Close    *FileClose `json:"close,omitempty"`
 	Refused  *Refused   `json:"refused,omitempty"`
 	Key      *KeyEvent  `json:"key,omitempty"`
+	Reveal   *Reveal    `json:"reveal,omitempty"`
 	Cut      *Cut       `json:"cut,omitempty"`
 	Stop     *Stop      `json:"stop,omitempty"`
 }
@@ -90,6 +92,9 @@ type Retention struct {
 	Keep       Seconds `json:"keep,omitempty"` // in the store; 0: as the operator says
 	// RawSpool: the class's scrubbed lines still hold addresses.
 	RawSpool bool `json:"raw_spool,omitempty"`
+	// Pseudonyms: a day's key turns the class's scrubbed lines back until it is
+	// destroyed.
+	Pseudonyms bool `json:"pseudonyms,omitempty"`
 }
 
 // Seconds is a duration in whole seconds, as the ledger writes it.
@@ -319,11 +324,28 @@ type Refused struct {
 	Why  string `json:"why"`
 }
 
-// KeyEvent tells of a day's key: "made" or "destroyed".
+// KeyEvent tells of a day's key, or of the ratchet. "made" comes after the key
+// is on the disk and before it is used; "destroyed" after it is overwritten and
+// unlinked. A ratchet is "seeded" from its file (Day is the first that has a key
+// of it), "seeded anew" when the file holds another secret, or "destroyed" when no
+// flag names one any more.
 type KeyEvent struct {
-	Use string `json:"use"` // "sums"
+	Use string `json:"use"` // "sums", "pseudonyms", "ratchet"
 	Day string `json:"day"`
 	Did string `json:"did"`
+}
+
+// Reveal says that someone turned a pseudonym of a day back. It names neither
+// the pseudonym nor the address.
+type Reveal struct {
+	// ID is drawn for each one: a crash may write the same one down twice.
+	ID   string `json:"id"`
+	User string `json:"user"`           // the user's name, as the system has it
+	UID  int    `json:"uid"`            // the user's number
+	Sudo string `json:"sudo,omitempty"` // SUDO_USER, as sudo(8) sets it, or whoever
+	Day  string `json:"day"`            // of the key
+	// Asked is when, Unix seconds; the event may come a little later.
+	Asked int64 `json:"asked"`
 }
 
 // Cut says that the torn end of a segment was moved to ledger.torn.
@@ -352,7 +374,7 @@ func (e *Event) content() (Kind, error) {
 		{KindShip, e.Ship != nil}, {KindErase, e.Erase != nil}, {KindErased, e.Erased != nil},
 		{KindExpire, e.Expire != nil}, {KindLost, e.Lost != nil}, {KindClose, e.Close != nil},
 		{KindRefused, e.Refused != nil}, {KindKey, e.Key != nil}, {KindCut, e.Cut != nil},
-		{KindStop, e.Stop != nil},
+		{KindReveal, e.Reveal != nil}, {KindStop, e.Stop != nil},
 	} {
 		if c.set {
 			kind, n = c.kind, n+1

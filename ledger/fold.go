@@ -41,7 +41,7 @@ func (s *State) apply(e *Event, sum string) error {
 		s.applyKey(e.Key)
 	case KindStop:
 		s.Stopped = true
-	case KindSnapshot, KindRefused, KindCut:
+	case KindSnapshot, KindRefused, KindReveal, KindCut:
 	default:
 		err = fmt.Errorf("unknown kind %q", e.Kind)
 	}
@@ -62,6 +62,7 @@ func (s *State) applyStart(e *Event) {
 		s.Policies[name] = r
 		s.class(name)
 	}
+	s.limitPseudonyms(e.Start.Policies)
 }
 
 func (s *State) applyPolicy(p *Policy) {
@@ -261,8 +262,18 @@ func (s *State) applyClose(c *FileClose) error {
 }
 
 func (s *State) applyKey(k *KeyEvent) {
+	switch k.Use {
+	case UsePseudonyms:
+		s.applyPseudonyms(k)
+		return
+	case UseRatchet:
+		if s.Ratchet = k.Day; k.Did == KeyDestroyed {
+			s.Ratchet = ""
+		}
+		return
+	}
 	s.Keys = slices.DeleteFunc(s.Keys, func(day string) bool { return day == k.Day })
-	if k.Did == "made" {
+	if k.Did == KeyMade {
 		s.Keys = append(s.Keys, k.Day)
 		slices.Sort(s.Keys)
 	}

@@ -35,6 +35,14 @@ type State struct {
 	Batches  map[BatchID]*Batch   `json:"batches"`
 	// Keys are the days whose key of the sums is there.
 	Keys []string `json:"keys"`
+	// Pseudonyms are the keys of pseudonyms that are there, by day; PseudonymLimit
+	// is the shortest limit of the classes that write them now, 0 for none;
+	// PseudonymsGone is the latest day whose key was destroyed.
+	Pseudonyms     []PseudonymKey `json:"pseudonyms,omitempty"`
+	PseudonymLimit Seconds        `json:"pseudonym_limit,omitempty"`
+	PseudonymsGone string         `json:"pseudonyms_gone,omitempty"`
+	// Ratchet is the day that the ratchet was seeded for; empty where there is none.
+	Ratchet string `json:"ratchet,omitempty"`
 }
 
 // Class counts the batches and the bytes of a class. Bytes of all its files,
@@ -262,6 +270,7 @@ func (s *State) Clone() *State {
 	c := *s
 	c.Policies = maps.Clone(s.Policies)
 	c.Keys = slices.Clone(s.Keys)
+	c.Pseudonyms = slices.Clone(s.Pseudonyms)
 	c.Classes = make(map[string]*Class, len(s.Classes))
 	for name, class := range s.Classes {
 		copied := *class

@@ -148,7 +148,7 @@ func TestKeysAreMadeOnceAndDestroyedForGood(t *testing.T) {
 	if again, made, err := keys.Make(day); err != nil || made || again.Mark(7, []byte("line")) != mark {
 		t.Fatalf("made again: %t, %v", made, err)
 	}
-	if info, err := os.Stat(keys.path(day)); err != nil || info.Mode().Perm() != 0o600 || info.Size() != sumKeySize {
+	if info, err := os.Stat(keys.path(day)); err != nil || info.Mode().Perm() != 0o600 || info.Size() != keySize {
 		t.Fatalf("key file: %v, %v", info, err)
 	}
 	reopened, err := OpenKeys(dir)
@@ -163,7 +163,7 @@ func TestKeysAreMadeOnceAndDestroyedForGood(t *testing.T) {
 	if _, _, err := keys.Make("2026-11-24"); err != nil {
 		t.Fatal(err)
 	}
-	write(t, filepath.Join(dir, sumKeyPrefix+"2026-11-25"+tempSuffix), nil)
+	write(t, filepath.Join(dir, UseSums+"-"+"2026-11-25"+tempSuffix), nil)
 	if days, err := keys.Days(); err != nil || len(days) != 2 || days[0] != day {
 		t.Errorf("days %v, %v", days, err)
 	}
@@ -186,7 +186,7 @@ func TestHalfDestroyedKeyIsNoKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, keys.path("2026-11-23"), make([]byte, sumKeySize))
+	write(t, keys.path("2026-11-23"), make([]byte, keySize))
 	if _, err := keys.Get("2026-11-23"); !errors.Is(err, ErrNoKey) {
 		t.Errorf("a key of zeros: %v", err)
 	}

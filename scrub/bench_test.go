@@ -103,3 +103,29 @@ func BenchmarkRedactNothing(b *testing.B) {
 	benchmarkRedact(b, noAddressLog(benchSize), "cookies", "secrets")
 }
 func BenchmarkRedactICE(b *testing.B) { benchmarkRedact(b, iceLog(benchSize), "secrets") }
+
+// What looking for pieces of messages costs where there are none.
+func benchmarkPieces(b *testing.B, text []byte) {
+	b.SetBytes(int64(len(text)))
+	for b.Loop() {
+		if nextPartial(text, false) >= 0 {
+			b.Fatal("a piece was found")
+		}
+	}
+}
+
+func BenchmarkNoPieces(b *testing.B)          { benchmarkPieces(b, noAddressLog(benchSize)) }
+func BenchmarkNoPiecesAccessLog(b *testing.B) { benchmarkPieces(b, accessLog(benchSize)) }
+
+// BenchmarkPieces is a log of messages cut at 16 KiB.
+func BenchmarkPieces(b *testing.B) {
+	var text []byte
+	log := bytes.ReplaceAll(accessLog(benchSize), []byte("\n"), []byte(" "))
+	for i := 0; len(log) > 0; i++ {
+		n := min(len(log), 16<<10)
+		text = append(append(append(text, "2026-11-23T18:04:02.123456789Z stdout "...), "PPF"[i%3], ' '), log[:n]...)
+		text = append(text, '\n')
+		log = log[n:]
+	}
+	benchmark(b, text)
+}

@@ -5,6 +5,9 @@ import "strconv"
 // change writes, for the address f in src, what the policy puts in its place,
 // and reports false, having written nothing, where the address stays as it is.
 func (s *Scrubber) change(dst, src []byte, f *found) ([]byte, bool) {
+	if s.pseudonyms != nil {
+		return s.pseudonym(dst, src, f)
+	}
 	if f.form.is4() {
 		return s.change4(dst, src, f)
 	}
@@ -119,7 +122,7 @@ func appendGroups(dst, src []byte, f *found, a addr6) []byte {
 	from, to := zeroRun(a, groups)
 	if from > 0 && f.six.colon.start == f.start && f.start > 0 && src[f.start-1] == ':' {
 		// A digit in the place of the "::" would go on with what stands before.
-		for from, to = 0, 1; a.group(to) == 0; to++ {
+		for from, to = 0, 1; to < groups && a.group(to) == 0; to++ {
 		}
 	}
 	for k := 0; k < groups; k++ {

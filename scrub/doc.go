@@ -13,6 +13,48 @@
 // the prefix lengths are at least 8 and 48, in whole octets and groups. A mode
 // is one more case of [Scrubber]'s change: finding and writing know none.
 //
+// # Pseudonyms
+//
+// The two modes with a key encrypt addresses to addresses (draft-denis-ipcrypt;
+// package ipcrypt): [PseudonymDeterministic] any to IPv6, [PseudonymPrefix] in
+// its family, with networks kept apart and together as they were. The same
+// address under the same key has the same pseudonym in every spelling; [Reveal]
+// turns it back, for who has the key. Whoever knows some pairs of address and
+// pseudonym knows, in PseudonymPrefix, the networks of all pseudonyms near them.
+//
+//   - Of a mapped, NAT64 or dotted compatible address, the IPv4 address inside
+//     becomes a pseudonym: PseudonymPrefix keeps the form around it,
+//     PseudonymDeterministic writes that of the plain IPv4 address. Of 6to4, all
+//     128 bits do, since the rest of them tells who it is too.
+//   - A network's address (203.0.113.0/24) is an address like others. The length
+//     behind it stays: in PseudonymPrefix it still says which pseudonyms belong to
+//     it, though host bits are set; in PseudonymDeterministic it says nothing. The
+//     two ends of a range need not be in order any more.
+//   - A reverse name of an IPv6 network keeps its nibbles in PseudonymPrefix, and
+//     becomes the one of its first address in PseudonymDeterministic. Less than
+//     four nibbles are a registry's, and stay, as a reverse name with less than
+//     four octets does in all modes. The unspecified address :: stays; 0.0.0.0
+//     does not.
+//   - An IPv6 address in the place of IPv4 is written as a program would write
+//     it: in brackets before a port, behind a colon or @, as the host of a URL, or
+//     where a letter touches it; in host and file names as eight groups of four
+//     digits, joined as the octets were, or by dashes; under ip6.arpa for
+//     in-addr.arpa; as a tuple of eight. Words about the family stay: IN IP4,
+//     TCP4, SIP's Via without brackets.
+//   - Ports, zones and encodings stay. The edge of a cut text is masked.
+//
+// Nothing that was written is looked at again within one Writer, or one call of
+// Append. A second pass over written text is another matter. In
+// PseudonymDeterministic an address that decrypts under the same key to an IPv4
+// one is a pseudonym already, and stays (others do so once in 2^96). Of any
+// other pseudonym it cannot be known: each address is the pseudonym of some
+// address, and becomes another one. A text goes through one pass with a key,
+// therefore, or two passes are to be undone one by one.
+//
+// A Scrubber in PseudonymPrefix remembers recent addresses, in 712 KiB whatever
+// comes; a Writer whose key was set has its own. They are raw addresses in
+// memory: SetKey and Forget overwrite them.
+//
 // # Fields
 //
 // [Policy.Redact] names fields whose values give way to [Redacted], before
@@ -70,4 +112,23 @@
 // address in a form that is found anywhere is changed as everywhere; any other
 // word (unknown, a host's name, a UUID, a hash) stays. A name given to Redact
 // too is blanked.
+//
+// # Messages in pieces
+//
+// A container runtime cuts a long line into pieces, anywhere: lines of
+// Kubernetes' CRI logging format (time, stream, tags, text), the tag of each but
+// the last P. The pieces of one stream are one text, and what is found in it is
+// changed, a secret across a seam too. Lines stay lines, each with its head, in
+// their order. What replaces something across a seam stands in the piece where
+// that began; of the rest of it nothing is left in the next piece.
+//
+//   - A piece is known by its own head, wherever it stands. Lines of the other
+//     stream, or of another kind, may lie between two pieces; they wait for the
+//     second. After 64 KiB of them, or 256 pieces of less than 64 bytes in a row,
+//     no more of the message is waited for: its edges are masked, on both sides.
+//   - A text that ends within a message has its edge masked, with Flush too.
+//     [Writer.Unfinished] tells so, [Writer.Continue] has the edge masked where the
+//     message goes on, and [WholeMessages] tells where to end a text instead.
+//   - Docker's json-file cuts lines likewise, each piece but the last without its
+//     newline in "log". Those are not joined: a half of an address stays in each.
 package scrub

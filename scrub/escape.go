@@ -11,7 +11,7 @@ const maxSeparator = 10
 // separator reads the dot or colon at i, plain or encoded: %2E, %252E,
 // \u002e, \x2e, \., &#46;, &#x2e; and the like for the colon. It gives the
 // character and its length in the text, or a length of 0. Of an encoded one,
-// the first byte stands at most six bytes before its first digit.
+// the first byte stands at most seven bytes before its first digit.
 func (v *view) separator(i int) (ch byte, n int) {
 	switch c := v.at(i); c {
 	case '.', ':':

@@ -48,7 +48,6 @@ const maxFieldName = 64
 
 // fields are the names of a policy, ready to be looked for. They never change.
 type fields struct {
-	s      *Scrubber // what addresses become
 	byLast [256][]fieldName
 	// tails has a bit for each three bytes that may end a name, five bits of
 	// each: most separators of a log follow no such three, and end there.
@@ -70,8 +69,8 @@ func newFields(s *Scrubber) *fields {
 	if len(names)+len(addresses) == 0 {
 		return nil
 	}
-	f := &fields{s: s}
-	for _, c := range []byte("\"' \t];27") {
+	f := &fields{}
+	for _, c := range []byte("\"' \t];27-_.") {
 		f.odd[c] = true
 	}
 	for _, name := range names {
@@ -238,23 +237,32 @@ type lookup struct {
 
 // find gives what the table says of the name.
 func (f *fields) find(l *lookup) (fieldKind, bool) {
+	if e := f.entry(l); e != nil {
+		return e.kind, true
+	}
+	return 0, false
+}
+
+func (f *fields) entry(l *lookup) *fieldName {
 	for skip := 0; skip < 2 && skip < l.n; skip++ {
-		for _, e := range f.byLast[l.rev[skip]] {
+		list := f.byLast[l.rev[skip]]
+		for k := range list {
+			e := &list[k]
 			if e.all && skip > 0 {
 				continue
 			}
 			if l.hasSuffix(e, skip) {
-				return e.kind, true
+				return e
 			}
 		}
 		if !is(l.rev[skip], isDigit) {
 			break
 		}
 	}
-	return 0, false
+	return nil
 }
 
-func (l *lookup) hasSuffix(e fieldName, skip int) bool {
+func (l *lookup) hasSuffix(e *fieldName, skip int) bool {
 	n := len(e.name)
 	if skip+n > l.n {
 		return false

@@ -86,20 +86,21 @@ func checkIdempotent(t testing.TB, s *Scrubber, text []byte) {
 }
 
 func TestAnySplitGivesTheSameBytes(t *testing.T) {
-	s := mustNew(t, Policy{})
-	for k := range 3000 {
-		r := rand.New(rand.NewPCG(uint64(k), 7))
-		text := randomText(r, 40+k%500)
-		checkSplit(t, s, text, uint64(k))
+	for k, s := range []*Scrubber{mustNew(t, Policy{}), keyed(t, Policy{Mode: PseudonymDeterministic}), keyed(t, Policy{Mode: PseudonymPrefix})} {
+		for n := range 3000 {
+			r := rand.New(rand.NewPCG(uint64(n), 7+uint64(k)))
+			checkSplit(t, s, randomText(r, 40+n%500), uint64(n))
+		}
 	}
 }
 
 // Near its end, a text is decided by the slow way alone; with more lines behind
 // it, by the quick way first.
 func TestQuickAndSlowWaysAgree(t *testing.T) {
-	s := mustNew(t, Policy{})
+	scrubbers := []*Scrubber{mustNew(t, Policy{}), keyed(t, Policy{Mode: PseudonymDeterministic}), keyed(t, Policy{Mode: PseudonymPrefix})}
 	more := append([]byte{'\n'}, bytes.Repeat([]byte{' '}, 2*quickAhead)...)
-	for k := range 30000 {
+	for k := range 40000 {
+		s := scrubbers[max(0, k%4-1)] // one text in two for the common way
 		text := randomText(rand.New(rand.NewPCG(uint64(k), 11)), 8)
 		want := append(s.Append(nil, text), more...)
 		if got := s.Append(nil, append(bytes.Clone(text), more...)); !bytes.Equal(got, want) {
@@ -119,11 +120,15 @@ func FuzzSplit(f *testing.F) {
 	for i, s := range seeds {
 		f.Add([]byte(s), uint64(i))
 	}
+	scrubbers := []*Scrubber{mustNew(f, fuzzPolicies[0]), mustNew(f, fuzzPolicies[1])}
+	for _, mode := range pseudonymModes {
+		scrubbers = append(scrubbers, keyed(f, Policy{Mode: mode}))
+	}
 	f.Fuzz(func(t *testing.T, text []byte, seed uint64) {
-		for _, p := range fuzzPolicies[:2] {
-			checkSplit(t, mustNew(t, p), text, seed)
+		for _, s := range scrubbers {
+			checkSplit(t, s, text, seed)
 			// A context on both sides, so that tokens lie across the edges.
-			checkSplit(t, mustNew(t, p), bytes.Repeat(text, 1+1500/(len(text)+1)), seed)
+			checkSplit(t, s, bytes.Repeat(text, 1+1500/(len(text)+1)), seed)
 		}
 	})
 }

@@ -10,14 +10,15 @@ import (
 // reports false, having written nothing, where the address stays as it is, and
 // masked where the text has no address any more.
 func (s *Scrubber) changeIP(dst []byte, v *ipValue) (_ []byte, changed, masked bool) {
-	if v.opaque || s.policy.Mode == Mask {
-		if !v.opaque && s.keepsIP(v) {
-			return dst, false, false
-		}
+	switch {
+	case v.opaque:
 		return append(dst, s.policy.MaskText...), true, true
-	}
-	if s.keepsIP(v) {
+	case s.keepsIP(v):
 		return dst, false, false
+	case s.policy.Mode == Mask:
+		return append(dst, s.policy.MaskText...), true, true
+	case s.pseudonyms != nil:
+		return s.pseudonymIP(dst, v)
 	}
 	w := *v
 	if v.four {
@@ -34,11 +35,36 @@ func (s *Scrubber) changeIP(dst []byte, v *ipValue) (_ []byte, changed, masked b
 	return w.append(dst), true, false
 }
 
+// pseudonymIP is changeIP in the pseudonym modes. A deterministic pseudonym is
+// an IPv6 address: what holds no more than 32 bits is masked.
+func (s *Scrubber) pseudonymIP(dst []byte, v *ipValue) (_ []byte, changed, masked bool) {
+	w, ok := *v, true
+	p := s.pseudonyms
+	switch {
+	case p.prefix != nil && v.four:
+		w.a4 = p.prefix4(v.a4)
+	case !v.four:
+		w.six.addr, ok = p.of(&v.six)
+	case v.notation == signedNotation || v.notation == octalNotation || v.notation == stunNotation:
+		return append(dst, s.policy.MaskText...), true, true
+	default:
+		w.four = false
+		w.six.addr = p.encrypt(addr6{0, mapped | uint64(v.a4)})
+	}
+	if !ok {
+		return dst, false, false
+	}
+	if !w.four && w.notation == hexNotation {
+		w.digits = 32
+	}
+	return w.append(dst), true, false
+}
+
 func (s *Scrubber) keepsIP(v *ipValue) bool {
 	if v.four {
 		return s.keep.holds4(v.a4)
 	}
-	return s.keep.holds6(&v.six)
+	return v.six.addr == addr6{} || s.keep.holds6(&v.six)
 }
 
 // append writes the address in its notation.

@@ -100,8 +100,11 @@ func (r *redact) ipValueAt(j int, more bool) int {
 // replaceIP writes what becomes of the address v, which stands from j on.
 func (r *redact) replaceIP(t *ipToken, j int, v *ipValue, quotes string) int {
 	var room [64]byte
-	text, changed, masked := r.f.s.changeIP(room[:0], v)
+	text, changed, masked := r.s.changeIP(room[:0], v)
 	if !changed {
+		if r.watch != nil {
+			r.watch.keptField(r, j, t.end, r.s.keepsIP(v))
+		}
 		return t.end
 	}
 	if v.four {
@@ -113,6 +116,7 @@ func (r *redact) replaceIP(t *ipToken, j int, v *ipValue, quotes string) int {
 		return r.maskIP(j, t.end, quotes)
 	}
 	r.flush(j)
+	at := len(r.dst)
 	for _, c := range text {
 		if t.escapes == 0 || !isIPSign(c) {
 			r.dst = append(r.dst, c)
@@ -125,16 +129,23 @@ func (r *redact) replaceIP(t *ipToken, j int, v *ipValue, quotes string) int {
 		}
 		r.dst = append(r.dst, digits[c>>4], digits[c&15])
 	}
-	r.copied, r.barrier = t.end, t.end
+	r.skipTo(t.end)
+	if r.watch != nil {
+		r.watch.ipField(r, j, t.end, r.dst[at:])
+	}
 	return t.end
 }
 
 func (r *redact) maskIP(j, end int, quotes string) int {
 	r.flush(j)
+	at := len(r.dst)
 	r.dst = append(r.dst, quotes...)
-	r.dst = append(r.dst, r.f.s.policy.MaskText...)
+	r.dst = append(r.dst, r.s.policy.MaskText...)
 	r.dst = append(r.dst, quotes...)
-	r.copied, r.barrier = end, end
+	r.skipTo(end)
+	if r.watch != nil {
+		r.watch.ipField(r, j, end, r.dst[at:])
+	}
 	return end
 }
 

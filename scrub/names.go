@@ -4,10 +4,11 @@ package scrub
 var dashDomains = [...]string{".ipv6-literal.net", ".sslip.io", ".nip.io"}
 
 // dashes decides about the dash at i: an IPv6 address inside a host name, its
-// colons written as dashes, that begins with the group before i.
+// colons written as dashes, that begins with the group before i. There is a
+// digit in that group: what has none looks like words, and is not looked at.
 func (v *view) dashes(f *found, i int) bool {
 	b := v.groupBefore(i)
-	if b == i || v.touches(b) || v.at(b-1) == '%' {
+	if !v.anyDigit(b, i) || v.touches(b) || v.at(b-1) == '%' {
 		return false
 	}
 	var (
@@ -59,6 +60,15 @@ func (v *view) dashes(f *found, i int) bool {
 	return true
 }
 
+func (v *view) anyDigit(b, e int) bool {
+	for k := b; k < e; k++ {
+		if is(v.at(k), isDigit) {
+			return true
+		}
+	}
+	return false
+}
+
 // dashEnd decides by what stands around a name's address [b, p); evident says
 // that the address itself leaves no doubt.
 func (v *view) dashEnd(b, p int, evident bool) bool {
@@ -96,7 +106,7 @@ func (v *view) nibbles(f *found, i int) bool {
 		e += 2
 		n++
 	}
-	if !v.hasWord(e, "ip6.arpa") && !v.hasWord(e, "ip6.int") {
+	if n < 3 || !v.hasWord(e, "ip6.arpa") && !v.hasWord(e, "ip6.int") {
 		return false
 	}
 	f.start, f.end, f.form, f.six = b, e-1, formReverse6, six{nibbles: n}

@@ -17,7 +17,19 @@ const (
 	Mask
 	// Keep leaves addresses as they are.
 	Keep
+	// PseudonymDeterministic puts an IPv6 address in the place of every address,
+	// always the same one under the same key (ipcrypt-deterministic).
+	PseudonymDeterministic
+	// PseudonymPrefix puts an address of the same family there, such that
+	// addresses of one network have pseudonyms of one network (ipcrypt-pfx).
+	PseudonymPrefix
 )
+
+// modes are all of them, as help texts list them.
+var modes = [...]Mode{Truncate, Mask, Keep, PseudonymDeterministic, PseudonymPrefix}
+
+// pseudonym reports that the mode has a key.
+func (m Mode) pseudonym() bool { return m == PseudonymDeterministic || m == PseudonymPrefix }
 
 // Prefix lengths used where a [Policy] names none: the 8 and 80 bits that
 // Google Analytics cuts, a middle among its peers.
@@ -35,12 +47,15 @@ const maxMaskText = 64
 
 // ParseMode reads a mode by the name that [Mode.String] gives it.
 func ParseMode(name string) (Mode, error) {
-	for _, m := range []Mode{Truncate, Mask, Keep} {
+	for _, m := range modes {
 		if name == m.String() {
 			return m, nil
 		}
 	}
-	return Truncate, fmt.Errorf("scrub mode %q: not one of truncate, mask, keep", name)
+	if name == "pseudonym" {
+		return Truncate, fmt.Errorf("scrub mode %q: say which, %s or %s", name, PseudonymDeterministic, PseudonymPrefix)
+	}
+	return Truncate, fmt.Errorf("scrub mode %q: not one of %s", name, modeNames())
 }
 
 // String is the mode's name in flags and metadata.
@@ -52,8 +67,20 @@ func (m Mode) String() string {
 		return "mask"
 	case Keep:
 		return "keep"
+	case PseudonymDeterministic:
+		return "pseudonym=deterministic"
+	case PseudonymPrefix:
+		return "pseudonym=prefix"
 	}
 	return fmt.Sprintf("mode(%d)", uint8(m))
+}
+
+func modeNames() string {
+	var names []string
+	for _, m := range modes {
+		names = append(names, m.String())
+	}
+	return strings.Join(names, ", ")
 }
 
 // Policy says what becomes of the addresses in a text. Its zero value
@@ -86,8 +113,8 @@ type Policy struct {
 // Validate reports every field that is wrong, and what would be right.
 func (p Policy) Validate() error {
 	var errs []error
-	if p.Mode > Keep {
-		errs = append(errs, fmt.Errorf("Mode %d: not one of truncate, mask, keep", uint8(p.Mode)))
+	if int(p.Mode) >= len(modes) {
+		errs = append(errs, fmt.Errorf("Mode %d: not one of %s", uint8(p.Mode), modeNames()))
 	}
 	if p.IPv4Prefix < 0 || p.IPv4Prefix > 32 {
 		errs = append(errs, fmt.Errorf("IPv4Prefix %d: must be 1 to 32 bits, or 0 for %d", p.IPv4Prefix, DefaultIPv4Prefix))
@@ -120,7 +147,7 @@ func (p Policy) Validate() error {
 }
 
 // String is a short stable text for an object's metadata, such as
-// "truncate/24/48", "mask" or "keep redact=cookies,secrets".
+// "truncate/24/48", "mask", "pseudonym=prefix" or "keep redact=cookies,secrets".
 func (p Policy) String() string {
 	s := p.Mode.String()
 	if p.Mode == Truncate {

@@ -7,7 +7,7 @@ import (
 )
 
 func TestModesParseByTheirNames(t *testing.T) {
-	for _, m := range []Mode{Truncate, Mask, Keep} {
+	for _, m := range modes {
 		got, err := ParseMode(m.String())
 		if err != nil || got != m {
 			t.Errorf("ParseMode(%q) = %v, %v", m.String(), got, err)
@@ -15,6 +15,10 @@ func TestModesParseByTheirNames(t *testing.T) {
 	}
 	if _, err := ParseMode("Truncate"); err == nil {
 		t.Error("a mode in another spelling was taken")
+	}
+	_, err := ParseMode("pseudonym")
+	if err == nil || !strings.Contains(err.Error(), "pseudonym=deterministic") || !strings.Contains(err.Error(), "pseudonym=prefix") {
+		t.Errorf("pseudonym alone: %v", err)
 	}
 }
 
@@ -49,6 +53,8 @@ func TestPolicyTextIsShortAndStable(t *testing.T) {
 		"truncate/24/48 keep-nets=2": {KeepNets: nets},
 		"truncate/24/48 keep-nets=2 redact=cookies,secrets": {KeepNets: nets, Redact: []string{"secrets", "cookies", "secrets"}},
 		"keep redact=X-Customer":                            {Mode: Keep, Redact: []string{"X-Customer"}},
+		"pseudonym=prefix":                                  {Mode: PseudonymPrefix},
+		"pseudonym=deterministic keep-nets=2":               {Mode: PseudonymDeterministic, KeepNets: nets},
 	} {
 		if got := p.String(); got != want {
 			t.Errorf("got %q, want %q", got, want)

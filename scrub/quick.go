@@ -94,40 +94,37 @@ const (
 	unsure        // for the slow way to decide
 )
 
-// plain4 decides about the dot at i, which follows a digit.
-func plain4(src []byte, lo, i int, q *fourOctets) int {
-	// The second number and its dot end most attempts.
-	k2, c := numberAt(src, i+1)
-	if c != '.' || k2 == 0 {
-		return noNumber(k2, c)
+// plain4 decides about the dots at i, j and t, the first of which follows a
+// digit. Between them stand hexadecimal digits or nothing.
+func plain4(src []byte, lo, i, j, t int, q *fourOctets) int {
+	n2, n3 := j-i-1, t-j-1
+	if uint(n2-1) > 2 || uint(n3-1) > 2 {
+		return none
 	}
-	k3, c := numberAt(src, i+2+k2)
-	if c != '.' || k3 == 0 {
-		return noNumber(k3, c)
-	}
-	i3 := i + 2 + k2
-	i4 := i3 + k3 + 1
-	k4, c := numberAt(src, i4)
-	if k4 == 0 || k4 > 3 {
-		return noNumber(k4, c)
+	n4, c := numberAt(src, t+1)
+	if n4 == 0 || n4 > 3 {
+		if is(c, isHex) || n2|n3 == 1 {
+			return unsure // a reverse name may have such a digit
+		}
+		return none
 	}
 	if !is(c, isClose) || i < 5 {
 		return unsure
 	}
 	before := nonDigits(uint64(binary.LittleEndian.Uint32(src[i-4:])) << 32)
-	n := bits.LeadingZeros64(before) >> 3
-	b := i - n
-	if n > 3 || b-2 < lo || !is(src[b-1], isOpen) {
+	n1 := bits.LeadingZeros64(before) >> 3
+	b := i - n1
+	if n1 > 3 || b-2 < lo || !is(src[b-1], isOpen) {
 		return unsure
 	}
-	o1, ok1 := octetAt(src, b, n)
-	o2, ok2 := octetAt(src, i+1, k2)
-	o3, ok3 := octetAt(src, i3, k3)
-	o4, ok4 := octetAt(src, i4, k4)
-	if !(ok1 && ok2 && ok3 && ok4) {
+	o1, bad1 := octetBefore(src, i, n1)
+	o2, bad2 := octetBefore(src, j, n2)
+	o3, bad3 := octetBefore(src, t, n3)
+	o4, bad4 := octetBefore(src, t+1+n4, n4)
+	if bad1|bad2|bad3|bad4 != 0 {
 		return unsure
 	}
-	q.start, q.end, q.lastOctet = b, i4+k4, i4
+	q.start, q.end, q.lastOctet = b, t+1+n4, t+1
 	q.value = o1<<24 | o2<<16 | o3<<8 | o4
 	return taken
 }
@@ -140,19 +137,15 @@ func numberAt(src []byte, i int) (n int, c byte) {
 	return n, byte(w >> (8 * n))
 }
 
-// noNumber is the verdict where n digits and then c are no octet and dot. An
-// escape may be a dot, and a letter the nibble of a reverse name.
-func noNumber(n int, c byte) int {
-	if is(c, isEscape) || n == 0 && is(c, isHex) {
-		return unsure
-	}
-	return none
-}
-
-// octetAt reads the n decimal digits at i, 1 to 3 of them. It reports false
-// for more than 255, and for a zero in front.
-func octetAt(src []byte, i, n int) (x uint32, ok bool) {
-	w := binary.LittleEndian.Uint32(src[i:]) << (8 * (4 - n)) & 0x0f0f0f00
-	x = w>>8&15*100 + w>>16&15*10 + w>>24
-	return x, x <= 255 && (n == 1 || src[i] != '0')
+// octetBefore reads the n digits that end at i, 1 to 3 of them. Where they are
+// no octet as it is written mostly, bad is not zero: for more than 255, for a
+// zero in front, and for what is no decimal digit.
+func octetBefore(src []byte, i, n int) (x, bad uint32) {
+	w := (binary.LittleEndian.Uint32(src[i-4:]) ^ 0x30303030) >> (8 * (4 - n) & 31) << (8 * (4 - n) & 31)
+	hundreds, tens, units := w>>8&0xff, w>>16&0xff, w>>24
+	x = hundreds*100 + tens*10 + units
+	// least has the smallest number of n digits, but for 0.
+	const least = 0 | 10<<8 | 100<<16
+	small := (x - least>>(8*(n-1)&31)&0xff) >> 31
+	return x, (w+0x76767676|w)&0x80808080 | x>>8 | small
 }

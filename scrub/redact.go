@@ -25,6 +25,7 @@ const maxRun = 31
 // all that a later decision needs of the text before is in here.
 type redact struct {
 	f       *fields
+	s       *Scrubber // what addresses become
 	src     []byte
 	dst     []byte
 	copied  int
@@ -35,6 +36,7 @@ type redact struct {
 	v     value
 	list  ipList
 	cut   bool // the text was cut off where it ends
+	seams *seams
 	line  lineQuotes
 	clf   combined
 	quick [5]int // the next of the characters below, or where to look for it again
@@ -42,6 +44,9 @@ type redact struct {
 	// encodedTo is how far a percent sign may reach into the last letters of a
 	// name.
 	encodedTo int
+
+	watch    *watch
+	deciding int // the place of the last decision, for whoever watches
 }
 
 // run decides about the separators in src[from:limit], and gives where the
@@ -52,9 +57,12 @@ func (r *redact) run(from, limit int) int {
 		if r.v.mode != noValue {
 			end, over := r.skipValue(p, limit)
 			p = end
-			r.copied, r.barrier = p, p
+			r.skipTo(p)
 			if !over {
 				return p
+			}
+			if r.watch != nil {
+				r.watch.closed(p)
 			}
 			if r.v.skips {
 				r.line.pos = max(r.line.pos, p)
@@ -66,9 +74,10 @@ func (r *redact) run(from, limit int) int {
 		if p >= limit {
 			return p
 		}
+		r.deciding = p
 		p = max(p+1, r.decide(p))
 		if r.v.mode != noValue {
-			r.copied, r.barrier = p, p // what lies before was written by begin
+			r.skipTo(p) // what lies before was written by begin
 		}
 	}
 	return p
@@ -77,8 +86,19 @@ func (r *redact) run(from, limit int) int {
 // flush copies what is left before to.
 func (r *redact) flush(to int) {
 	if to > r.copied {
+		if r.seams != nil {
+			r.seams.copied(r.copied, to, len(r.dst))
+		}
 		r.dst = append(r.dst, r.src[r.copied:to]...)
 		r.copied = to
+	}
+}
+
+// skipTo says that all before p is written, as it is or as something else.
+func (r *redact) skipTo(p int) {
+	r.copied, r.barrier = p, p
+	if r.seams != nil {
+		r.seams.replaced(p, len(r.dst))
 	}
 }
 
@@ -144,59 +164,47 @@ func (r *redact) find(k int, c byte, p int) int {
 }
 
 // separator gives the first = or : in src[p:stop] that may follow a name, or
-// stop. It goes through the text as [scan.run] does; ; and < lie between the
-// two and are passed over one by one.
+// stop; ; and < lie between the two and are passed over one by one.
 func (r *redact) separator(p, stop int) int {
+	const step = 32
 	src := r.src
-	for p < stop {
-		var m uint64
-		for p+16 <= len(src) && p < stop {
-			b := src[p : p+16 : p+16]
-			lo, hi := separators(binary.LittleEndian.Uint64(b)), separators(binary.LittleEndian.Uint64(b[8:]))
-			if lo|hi == 0 {
-				p += 16
-				continue
-			}
-			if m = lo; m == 0 {
-				m = hi
-				p += 8
-			}
-			break
+	var last [step]byte
+	for ; p < stop; p += step {
+		b := last[:]
+		if p+step <= len(src) {
+			b = src[p : p+step : p+step]
+		} else {
+			copy(b, src[p:])
 		}
-		if m == 0 {
-			if p+16 <= len(src) {
-				break
-			}
-			if p+8 <= len(src) {
-				m = separators(binary.LittleEndian.Uint64(src[p:]))
-			} else {
-				m = separators(lastWord(src, p))
-			}
+		s0, s1 := separators(binary.LittleEndian.Uint64(b)), separators(binary.LittleEndian.Uint64(b[8:]))
+		s2, s3 := separators(binary.LittleEndian.Uint64(b[16:])), separators(binary.LittleEndian.Uint64(b[24:]))
+		if s0|s1|s2|s3 == 0 {
+			continue
 		}
-		for m != 0 {
-			i := p + bits.TrailingZeros64(m)>>3
+		m := s0*gather>>56 | s1*gather>>56<<8 | s2*gather>>56<<16 | s3*gather>>56<<24
+		for ; m != 0; m &= m - 1 {
+			i := p + bits.TrailingZeros64(m)
 			if i >= stop {
 				return stop
 			}
-			m &= m - 1
 			c := src[i]
-			if c == ';' || c == '<' {
-				continue
-			}
 			if i >= 5 && i+1 < len(src) && i > r.encodedTo {
 				w := binary.LittleEndian.Uint32(src[i-4:])
-				if r.f.plain(w) && (c == '=' || src[i+1] != '/' && !r.f.colons[w>>24]) {
+				if r.f.plain(w) && (c != ':' || src[i+1] != '/' && !r.f.colons[w>>24]) {
 					continue
 				}
 			}
-			if r.mayFollowName(i) {
+			if c != ';' && c != '<' && r.mayFollowName(i) {
 				return i
 			}
 		}
-		p += 8
 	}
 	return stop
 }
+
+// gather brings the high bits of a word's bytes together in its highest byte,
+// when the word is multiplied with it.
+const gather = 0x0002_0408_1020_4081
 
 // separators has the high bit of every byte of x that is one of : ; < =
 func separators(x uint64) uint64 {
@@ -209,7 +217,7 @@ func separators(x uint64) uint64 {
 func (r *redact) mayFollowName(i int) bool {
 	src := r.src
 	if i < 5 {
-		return i > 0
+		return true
 	}
 	a, b := src[i-2], src[i-1]
 	if r.f.mayEnd(src[i-3], a, b) || i <= r.encodedTo {
@@ -217,8 +225,10 @@ func (r *redact) mayFollowName(i int) bool {
 	}
 	switch b {
 	case '"':
-		return a == '\\' || a == ']' || r.f.mayEnd(src[i-4], src[i-3], a)
+		return a == '\\' || a == ']' || a == '-' || a == '_' || a == '.' || r.f.mayEnd(src[i-4], src[i-3], a)
 	case '\'', ' ', '\t', ']', ';':
+		return true
+	case '-', '_', '.': // the name may lie before them
 		return true
 	case '2', '7':
 		if a == '2' {
@@ -304,11 +314,17 @@ func (r *redact) begin(start int, quotes string) {
 	r.dst = append(r.dst, Redacted...)
 	r.dst = append(r.dst, quotes...)
 	r.count++
+	if r.watch != nil {
+		r.watch.opened(r, start, quotes)
+	}
 }
 
 // replace does the same where the end is known.
 func (r *redact) replace(start, end int) int {
 	r.begin(start, "")
-	r.copied, r.barrier = end, end
+	r.skipTo(end)
+	if r.watch != nil {
+		r.watch.closed(end)
+	}
 	return end
 }

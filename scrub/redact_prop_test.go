@@ -16,6 +16,7 @@ var redactPolicies = []Policy{
 	{Redact: []string{"cookies", "secrets", "identifiers", "customer-name", "id"}},
 	{Redact: []string{"secrets"}, Mode: Keep},
 	{Redact: []string{"cookies", "identifiers"}, Mode: Mask},
+	{Redact: []string{"secrets", "x"}, IPFields: []string{"ip", "peer"}},
 }
 
 // redactAlphabet is what fields are made of, so that random texts hold many.
@@ -24,7 +25,7 @@ var redactAlphabet = []string{
 	"=", "=", ":", ":", ": ", "=>", "::", "://", `"`, `"`, `\"`, `\"`, `\\\"`, "'", `\'`, "%22", "%3D", "%3a", "%26", "%25", "%", `\x22`, "&quot;",
 	`\n`, `\r\n`, `\\r\\n`, `\u0026`, `\`, `\\`, " ", " ", "  ", "\n", "\r\n", "\r", "&", ";", "; ", ",", ", ", "{", "}", "[", "]", "(", ")", "<", ">",
 	"-", "null", "1", "abc", "Bearer x", "b=2", "[redacted]", "@", "bob@host.example", "%40", "host.example", "eyJhbGciOiJIUzI1NiJ9", ".", "eyJ",
-	"203.0.113.7", "2001:db8::1", "candidate:1 1 udp", " ufrag ", "ufrag", "turn:", "crypto:1", " inline:", "bob:pw@h.example/",
+	"203.0.113.7", "2001:db8::1", "ip", "peer", "3405803783", "_", "candidate:1 1 udp", " ufrag ", "ufrag", "turn:", "crypto:1", " inline:", "bob:pw@h.example/",
 	"\x1b[0m", "é", "\xff", "\x00", ` - bob [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 5 "ref" "agent"`, "user[", "\t",
 }
 
@@ -45,6 +46,29 @@ func TestAnySplitBlanksTheSameBytes(t *testing.T) {
 			text = bytes.ReplaceAll(bytes.Repeat(text, 1+9000/len(text)), []byte("\n"), []byte(" "))
 		}
 		checkSplit(t, s, text, uint64(k))
+	}
+}
+
+// What stands in front of a separator decides, however near the begin of the
+// text that is.
+func TestALineIsBlankedTheSameBehindAnother(t *testing.T) {
+	for k := range 40000 {
+		r := rand.New(rand.NewPCG(uint64(k), 24))
+		s := mustNew(t, redactPolicies[k%len(redactPolicies)])
+		text := randomFields(r, 6)
+		if k%2 == 0 { // a field, nearly always
+			text = nil
+			for _, list := range [][]string{
+				{"", "a", "-", "."}, {"password", "id", "ip", "x", "pwd", "cookie", "é"}, {"", "", "-", "_", ".", "--", "2", "-."},
+				{"", "", "", "\"", "'", "%22", "]", `\"`, " "}, {"=", ":", ": ", "=>", "%3D", "%3A"}, {"abc", "255", `"a"`, "cb007107"},
+			} {
+				text = append(text, list[r.IntN(len(list))]...)
+			}
+		}
+		want := "another line\n" + string(s.Append(nil, text))
+		if got := s.String("another line\n" + string(text)); got != want {
+			t.Fatalf("%v: %q\n got %q\nwant %q", s.policy, text, got, want)
+		}
 	}
 }
 

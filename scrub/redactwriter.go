@@ -11,7 +11,8 @@ type redactStream struct {
 	// where decisions go on.
 	held    []byte
 	next    int
-	resumed bool // the line that comes next has no head
+	resumed bool  // the line that comes next has no head
+	at      int64 // where held begins in the stream, or what comes next
 }
 
 // redactStep is how much there must be to decide about before it is done: what
@@ -25,7 +26,7 @@ func (x *redactStream) reset() {
 
 // begins makes r ready for another text.
 func (r *redact) begins(f *fields, src []byte) {
-	*r = redact{f: f, src: src, dst: r.dst[:0]}
+	*r = redact{f: f, s: r.s, src: src, dst: r.dst[:0], seams: r.seams, watch: r.watch}
 }
 
 // whole blanks the fields of a text that is complete. What it gives is src
@@ -48,12 +49,15 @@ func (w *Writer) redact(p []byte) error {
 		if p[0] != '\n' {
 			x.r.f, x.r.v = x.f, value{mode: lineValue}
 			w.counts.Redacted++
+			if w.watch != nil {
+				w.watch.begin(x.at, "", CutLine)
+			}
 			if _, err := w.text([]byte(Redacted)); err != nil {
 				return err
 			}
 		}
 	}
-	if len(x.held) > 0 || x.r.v.mode != noValue {
+	if len(x.held) > 0 || x.r.v.mode != noValue || w.seams != nil {
 		i := bytes.IndexByte(p, '\n')
 		if i < 0 {
 			return w.holdRedact(p)
@@ -69,8 +73,13 @@ func (w *Writer) redact(p []byte) error {
 	if i := bytes.LastIndexByte(p, '\n'); i >= 0 {
 		for whole := p[:i+1]; len(whole) > 0; {
 			k := wholeLines(whole, feed)
+			x.r.s = w.s
 			text := x.r.whole(x.f, whole[:k])
+			if w.watch != nil {
+				w.watch.closed(k)
+			}
 			w.countFields(&x.r)
+			x.at += int64(k)
 			x.r.begins(x.f, nil)
 			if _, err := w.text(text); err != nil {
 				return err
@@ -105,6 +114,7 @@ func (w *Writer) holdRedact(p []byte) error {
 func (w *Writer) stepRedact(limit int) error {
 	x := w.red
 	r := &x.r
+	r.s = w.s
 	r.f, r.src, r.dst, r.quick = x.f, x.held, r.dst[:0], [5]int{}
 	x.next = r.run(x.next, limit)
 	safe := x.next - redactBack
@@ -112,14 +122,22 @@ func (w *Writer) stepRedact(limit int) error {
 		safe = limit
 	}
 	r.flush(safe)
+	if limit == len(x.held) && r.seams != nil {
+		r.seams.copied(r.copied, limit, len(r.dst))
+	}
 	w.countFields(r)
-	if len(r.dst) > 0 {
-		if _, err := w.text(r.dst); err != nil {
+	if len(r.dst) > 0 || r.seams != nil {
+		if err := r.seams.split(r.dst, w.textPart, w.seamText); err != nil {
 			return err
 		}
 	}
 	x.slide()
 	return nil
+}
+
+func (w *Writer) textPart(p []byte) error {
+	_, err := w.text(p)
+	return err
 }
 
 // countFields takes over what a pass counted.
@@ -138,8 +156,10 @@ func (x *redactStream) slide() {
 		return
 	}
 	r.dropQuotes(drop)
+	r.seams.slide(drop)
 	x.held = x.held[:copy(x.held, x.held[drop:])]
 	x.next -= drop
+	x.at += int64(drop)
 	r.copied -= drop
 	r.barrier = max(0, r.barrier-drop)
 	r.line.pos = max(0, r.line.pos-drop)
@@ -152,6 +172,10 @@ func (x *redactStream) slide() {
 func (w *Writer) drainRedact() error {
 	err := w.stepRedact(len(w.red.held))
 	resumed := w.red.resumed
+	if w.watch != nil {
+		w.watch.closed(len(w.red.held))
+	}
+	w.red.at += int64(len(w.red.held))
 	w.red.reset()
 	w.red.resumed = resumed && err == nil
 	return err
@@ -160,22 +184,30 @@ func (w *Writer) drainRedact() error {
 // cutRedact ends a text that was cut off, and reports whether what it ended
 // with is to be blanked: the beginning of a JWT, of an e-mail address, or of a
 // password in a URL, too short to be known for one.
-func (w *Writer) cutRedact() (cut bool, err error) {
+// Of the seams, late lie in what is blanked.
+func (w *Writer) cutRedact() (cut bool, late int, err error) {
 	x := w.red
 	if e := x.cutEdge(); e < len(x.held) {
 		cut = true
 		w.counts.Redacted++
-		x.held = x.held[:max(e, x.r.copied, x.next)]
+		e = max(e, x.r.copied, x.next)
+		x.held = x.held[:e]
+		late = x.r.seams.beyond(e)
 	}
 	x.resumed = false
 	x.r.cut = !cut
-	return cut, w.drainRedact()
+	return cut, late, w.drainRedact()
 }
+
+// maxOpenToken is how much of such a token is looked at. In less than redactAhead
+// before the end nothing is decided yet, however the text was split.
+const maxOpenToken = redactAhead - maxCRIHead
 
 // cutEdge gives where in held such a token begins, or the end of held.
 func (x *redactStream) cutEdge() int {
 	b := len(x.held)
-	for b > max(x.next, x.r.copied) && x.held[b-1] != ' ' && x.held[b-1] != '"' && x.held[b-1] != '\t' {
+	lo := max(x.next, x.r.copied, b-maxOpenToken)
+	for b > lo && x.held[b-1] != ' ' && x.held[b-1] != '"' && x.held[b-1] != '\t' {
 		b--
 	}
 	token := x.held[b:]

@@ -1,23 +1,19 @@
 package scrub
 
-import (
-	"encoding/binary"
-	"math/bits"
-)
+import "math/bits"
 
-// A decision about a separator looks at the text from back bytes before it to
+// A decision about a separator looks at the text from look bytes before it to
 // ahead bytes after it, and no further: a percent-encoded address behind nine
-// more groups, or a reverse name, fits. The Writer holds back so much.
+// more groups, or a reverse name, fits. It is taken where the sieve stops, which
+// is behind that separator: the third of three (with at most four digits between
+// two of them) less than chain bytes, an escape at most mixed. The Writer holds
+// back so much.
 const (
-	back  = 128
+	look  = 128
 	ahead = 384
-)
-
-// Bytes of a 64-bit word, all the same.
-const (
-	ones = 0x0101010101010101
-	high = 0x80 * ones
-	low  = 0x7f * ones
+	chain = 16
+	mixed = 48
+	back  = look + mixed
 )
 
 // scan is one pass over a text. dst has everything of src up to copied;
@@ -30,145 +26,166 @@ type scan struct {
 	copied  int
 	barrier int
 	counts  Counts
+	next    int   // what stands before is decided
 	f       found // the last address, here so that it is not cleared each time
+	seams   *seams
+	watch   *watch
 }
 
-// run decides about the separators in src[from:limit]. What no decision
-// touched is not yet copied to dst. It gives where the next run goes on.
-//
-// It goes through the text eight bytes at a time and picks the bytes that may
-// be the first separator of an address: a dot, dash or underscore after a
-// digit, a colon, the first byte of an escape, a brace before a digit. Text
-// without a digit or a colon holds none of them and is passed over in larger
-// steps. In the sums below, the high bit of y + (0x80-c) says that a byte below
-// 0x80 is at least c.
+// run decides where the sieve stops in src[from:limit]. What no decision touched
+// is not yet copied to dst. It gives where the next run goes on.
 func (r *scan) run(from, limit int) int {
 	src := r.src
-	p := from
-	carry := digitBefore(src, p)
-	for p < limit {
-		var x uint64
-		if p+8 <= len(src) {
-			x = binary.LittleEndian.Uint64(src[p:])
-		} else {
-			x = lastWord(src, p)
-		}
-		y := x & low
-		from0 := y + (0x80-'0')*ones
-		colons := y + (0x80-':')*ones
-		digits := from0 &^ colons
-		if from0&^(y+(0x80-';')*ones)&high == 0 {
-			next := skip(src, p)
-			if next > p {
-				p = next
-				carry = 0
-				continue
-			}
-		}
-		after := digits<<8 | carry
-		m := (y+(0x80-'-')*ones)&^(y+(0x80-'/')*ones)&after | colons&^(y+(0x80-';')*ones)
-		odd := (y+(0x80-'%')*ones)&^(y+(0x80-'\'')*ones) | ((y | 0x20*ones) + (0x80-'{')*ones)
-		if odd&high&^x != 0 {
-			m |= oddCandidates(y, digits, after)
-		}
-		m &= high &^ x
-		if m == 0 {
-			p += 8
-			carry = digits >> 56 & 0x80
-			continue
-		}
-		for m != 0 {
-			i := p + bits.TrailingZeros64(m)>>3
-			if i >= limit {
-				return i
-			}
-			n := r.decide(i)
-			if n >= p+8 {
-				p = n - 8
+	r.next = r.barrier
+	var last [blockSize]byte
+	p := max(0, from-chain)
+	v := sieve{quiet: p == 0}
+	for ; p < limit; p += blockSize {
+		if v.quiet {
+			v = sieve{}
+			if p = skip(src, p); p >= limit {
 				break
 			}
-			m &= ^uint64(0) << (8 * (n - p) & 63)
 		}
-		p += 8
-		carry = digitBefore(src, p)
-	}
-	return p
-}
-
-// skip passes over text without a digit or a colon. What may be the beginning
-// of an escape stays in front of its digit.
-func skip(src []byte, p int) int {
-	const escape = 6
-	q := p
-	for ; q+16 <= len(src); q += 16 {
-		b := src[q : q+16 : q+16]
-		lo, hi := numeric(binary.LittleEndian.Uint64(b)), numeric(binary.LittleEndian.Uint64(b[8:]))
-		if (lo|hi)&high == 0 {
-			continue
-		}
-		if lo &= high; lo != 0 {
-			q += bits.TrailingZeros64(lo) >> 3
+		block := &last
+		if p+blockSize <= len(src) {
+			block = (*[blockSize]byte)(src[p:])
 		} else {
-			q += 8 + bits.TrailingZeros64(hi&high)>>3
+			clear(last[copy(last[:], src[p:]):])
 		}
-		break
+		before := v.seps
+		third, double, odd, seps := v.sift(block)
+		stops := third | double | odd
+		if p < from {
+			stops &= ^uint64(0) << (from - p)
+		}
+		for ; stops != 0; stops &= stops - 1 {
+			k := bits.TrailingZeros64(stops)
+			t := p + k
+			if t >= limit {
+				break
+			}
+			if odd>>k&1 != 0 {
+				r.odd(t)
+				continue
+			}
+			// The separators before t, that of the byte before it in the highest bit.
+			w := seps<<(blockSize-k) | before>>k
+			near := bits.LeadingZeros64(w)
+			far := near + 1 + bits.LeadingZeros64(w<<(near+1))
+			if third>>k&1 != 0 && far < chain {
+				r.third(t-1-far, t-1-near, t)
+			}
+			if double>>k&1 != 0 {
+				r.double(t)
+			}
+		}
 	}
-	return max(p, q-escape)
+	return max(limit, r.barrier)
 }
 
-// numeric has the high bit of every byte of x that may be a digit or a colon.
-func numeric(x uint64) uint64 {
-	y := x & low
-	return (y + (0x80-'0')*ones) &^ (y + (0x80-';')*ones)
-}
-
-// lastWord reads what is left of the text at p, less than a word, and zeros.
-func lastWord(src []byte, p int) uint64 {
-	var b [8]byte
-	if p < len(src) {
-		copy(b[:], src[p:])
+// third decides about the separators at i, j and t, with hexadecimal digits
+// between them or nothing.
+func (r *scan) third(i, j, t int) {
+	src := r.src
+	c := src[t]
+	switch {
+	case src[j] != c || i < r.next && j < r.next:
+	case src[i] != c || c != ':' && !(i > 0 && (is(src[i-1], isDigit) || c == '-' && is(src[i-1], isHex))):
+		if c == '.' && is(src[j-1], isDigit) {
+			r.visit(j) // a reverse name whose first digit is a letter
+		}
+	case c == '.' && i >= r.next && t+quickAhead <= len(src):
+		r.next = r.dots(i, j, t)
+	default:
+		r.visit(i)
 	}
-	return binary.LittleEndian.Uint64(b[:])
 }
 
-// digitBefore is the high bit of a word's first byte, if a digit stands before
-// the word at p.
-func digitBefore(src []byte, p int) uint64 {
-	if p > 0 && p <= len(src) && src[p-1]-'0' < 10 {
-		return 0x80
+// double decides about the two separators at t-1 and t.
+func (r *scan) double(t int) {
+	src := r.src
+	switch c := src[t]; {
+	case src[t-1] != c:
+	case c == ':', c == '-' && t > 1 && is(src[t-2], isHex):
+		r.visit(t - 1)
 	}
-	return 0
 }
 
-// oddCandidates picks the rarer characters of y: the first byte of an escape,
-// an underscore after a digit, a brace before one.
-func oddCandidates(y, digits, after uint64) uint64 {
-	escape := (y+(0x80-'%')*ones)&^(y+(0x80-'\'')*ones) | (y+(0x80-'\\')*ones)&^(y+(0x80-']')*ones)
-	under := (y + (0x80-'_')*ones) &^ (y + (0x80-'`')*ones)
-	brace := (y + (0x80-'{')*ones) &^ (y + (0x80-'|')*ones)
-	return escape | under&after | brace&(digits>>8|0x80<<56)
+// odd decides about the byte at i, which may begin an escape or a tuple.
+func (r *scan) odd(i int) {
+	n := byte('\n')
+	if i+1 < len(r.src) {
+		n = r.src[i+1]
+	}
+	switch r.src[i] {
+	case '{':
+		if is(n, isDigit) {
+			r.visit(i)
+		}
+		return
+	case '%':
+		if n != '2' && n != '3' {
+			return
+		}
+	case '&':
+		if n != '#' && lower(n) != 'a' {
+			return
+		}
+	case '\\':
+		if n != '.' && n != ':' && n != '\\' && lower(n) != 'u' && n != 'x' {
+			return
+		}
+	}
+	// Separators that stand plain before the first escaped one.
+	b := i
+	for b > 0 && i-b < mixed && (is(r.src[b-1], isHex) || r.src[b-1] == '.' || r.src[b-1] == ':') {
+		b--
+	}
+	for k := b; k < i; k++ {
+		if c := r.src[k]; c == ':' || c == '.' && k > 0 && is(r.src[k-1], isDigit) {
+			r.visit(k)
+		}
+	}
+	r.visit(i)
+}
+
+// visit decides about the separator at i, unless that is done already.
+func (r *scan) visit(i int) {
+	if i >= r.next {
+		r.next = r.decide(i)
+	}
+}
+
+// dots decides about the dots at i, j and t, of which the first follows a
+// digit, as decide does about others.
+func (r *scan) dots(i, j, t int) (next int) {
+	var q fourOctets
+	switch plain4(r.src, r.barrier, i, j, t, &q) {
+	case none:
+		return i + 1
+	case taken:
+		if is(r.src[q.start-2], isVersion) {
+			v := view{src: r.src, lo: max(r.barrier, i-look), hi: len(r.src)}
+			if v.versionWordApart(q.start - 1) {
+				return i + 1
+			}
+		}
+		if r.watch != nil {
+			r.watch.take4(r, &q)
+		} else {
+			r.take4(&q)
+		}
+		return q.end
+	}
+	return r.decideSlow(i)
 }
 
 // decide looks at the separator at i. If an address is found around it, the
 // text up to it and what becomes of it are copied. It gives where to go on.
 func (r *scan) decide(i int) int {
 	if i+quickAhead <= len(r.src) {
-		switch c := r.src[i]; c {
-		case '.':
-			var q fourOctets
-			switch plain4(r.src, r.barrier, i, &q) {
-			case none:
-				return i + 1
-			case taken:
-				if is(r.src[q.start-2], isVersion) {
-					v := view{src: r.src, lo: max(r.barrier, i-back), hi: len(r.src)}
-					if v.versionWordApart(q.start - 1) {
-						return i + 1
-					}
-				}
-				r.take4(&q)
-				return q.end
-			}
+		switch r.src[i] {
 		case ':':
 			if next, no := noColons(r.src, i); no {
 				return next
@@ -184,7 +201,7 @@ func (r *scan) decide(i int) int {
 
 // decideSlow does the same for every form, and near the end of the text.
 func (r *scan) decideSlow(i int) int {
-	v := view{r.src, max(r.barrier, i-back), min(len(r.src), i+ahead), !r.s.policy.ScrubVersions}
+	v := view{r.src, max(r.barrier, i-look), min(len(r.src), i+ahead), !r.s.policy.ScrubVersions}
 	ok := false
 	next := i + 1
 	switch c := r.src[i]; c {
@@ -211,14 +228,26 @@ func (r *scan) decideSlow(i int) int {
 	if !ok {
 		return next
 	}
-	r.take()
+	if r.watch != nil {
+		r.watch.take(r)
+	} else {
+		r.take()
+	}
 	return r.f.end
 }
 
 // take4 replaces a plain IPv4 address: like take, for the most frequent form.
 func (r *scan) take4(q *fourOctets) {
-	r.barrier = q.end
+	if r.seams != nil {
+		r.takeJoined4(q)
+		return
+	}
 	s := r.s
+	if s.pseudonyms != nil {
+		r.takePseudonym4(q)
+		return
+	}
+	r.barrier = q.end
 	a := s.map4(q.value)
 	if s.policy.Mode == Truncate && a == q.value || s.keep.holds4(q.value) {
 		return
@@ -252,6 +281,10 @@ func (r *scan) take() {
 		r.dst = r.dst[:kept]
 		return
 	}
+	if r.seams != nil {
+		r.seams.copied(r.copied, f.start, kept)
+		r.seams.replaced(f.end, len(r.dst))
+	}
 	r.copied = f.end
 	if f.form.is4() {
 		r.counts.IPv4++
@@ -263,6 +296,9 @@ func (r *scan) take() {
 // flush copies what is left before to.
 func (r *scan) flush(to int) {
 	if to > r.copied {
+		if r.seams != nil {
+			r.seams.copied(r.copied, to, len(r.dst))
+		}
 		r.dst = append(r.dst, r.src[r.copied:to]...)
 		r.copied = to
 	}

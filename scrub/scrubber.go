@@ -10,6 +10,12 @@ type Counts struct {
 	Redacted   uint64
 }
 
+func (c *Counts) add(d Counts) {
+	c.IPv4 += d.IPv4
+	c.IPv6 += d.IPv6
+	c.Redacted += d.Redacted
+}
+
 // A Scrubber applies one policy. Nothing it does changes after New, and it may be used
 // from many goroutines at once.
 type Scrubber struct {
@@ -18,9 +24,12 @@ type Scrubber struct {
 	keep   nets
 	fields *fields // nil if none is named
 	passes *passes // for Append
+
+	pseudonyms *pseudonyms // nil in the modes without a key
 }
 
-// New checks the policy and makes a Scrubber of it.
+// New checks the policy and makes a Scrubber of it. In a pseudonym mode it has a
+// random key that dies with the process, until WithKey gives another.
 func New(p Policy) (*Scrubber, error) {
 	if err := p.Validate(); err != nil {
 		return nil, err
@@ -32,6 +41,12 @@ func New(p Policy) (*Scrubber, error) {
 		keep:   newNets(p.KeepNets),
 		passes: &passes{},
 	}
+	if p.Mode.pseudonym() {
+		var err error
+		if s.pseudonyms, err = randomPseudonyms(p.Mode); err != nil {
+			return nil, err
+		}
+	}
 	s.fields = newFields(s)
 	return s, nil
 }
@@ -39,8 +54,9 @@ func New(p Policy) (*Scrubber, error) {
 // passes are passes over a text that no one uses now, with their buffers: as
 // many as there were goroutines in Append at once.
 type passes struct {
-	mu   sync.Mutex
-	free []*redact
+	mu     sync.Mutex
+	free   []*redact
+	joined []*joinedText
 }
 
 func (p *passes) take() *redact {
@@ -57,7 +73,7 @@ func (p *passes) take() *redact {
 
 // give keeps a pass for later, but for one whose buffer grew with a long line.
 func (p *passes) give(r *redact) {
-	r.src = nil
+	r.src, r.s = nil, nil
 	if cap(r.dst) > 16*feed {
 		return
 	}
@@ -69,10 +85,14 @@ func (p *passes) give(r *redact) {
 // Append appends the scrubbed form of src, a complete text of any number of
 // lines, to dst and returns it. The two must not overlap; src is not kept.
 func (s *Scrubber) Append(dst, src []byte) []byte {
+	if !s.passesAll() && nextPartial(src, false) >= 0 {
+		return s.appendJoined(dst, src)
+	}
 	if s.fields == nil {
 		return s.appendText(dst, src)
 	}
 	r := s.passes.take()
+	r.s = s
 	for len(src) > 0 {
 		k := len(src)
 		if k > feed {
@@ -84,6 +104,9 @@ func (s *Scrubber) Append(dst, src []byte) []byte {
 	s.passes.give(r)
 	return dst
 }
+
+// passesAll reports that a text goes through as it is.
+func (s *Scrubber) passesAll() bool { return s.policy.Mode == Keep && s.fields == nil }
 
 // appendText is Append without fields.
 func (s *Scrubber) appendText(dst, src []byte) []byte {

@@ -31,6 +31,9 @@ type File struct {
 	points ledger.Points
 	// scanned: the bytes from the cursor to here hold no newline.
 	scanned int64
+	// parted is the size at which all that was unread was lines of one message,
+	// not whole.
+	parted int64
 	// waiting is since when there is something unread behind waitingAt, zero if
 	// there is not.
 	waiting   time.Time
@@ -119,7 +122,7 @@ func (f *File) look(now time.Time) (same bool, rec ledger.File, err error) {
 		f.quiet = now
 	}
 	if size < f.size {
-		f.scanned = 0
+		f.scanned, f.parted = 0, 0
 	}
 	f.size, f.seen = size, now
 	if f.gone = nlink(info) == 0; f.gone {

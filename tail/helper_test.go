@@ -41,6 +41,7 @@ type world struct {
 	sums   map[ledger.BatchID][]byte
 	text   map[string]*strings.Builder // what was sealed, by class
 	halves bool                        // take halves of lines, too
+	whole  func([]byte) int
 }
 
 // newWorld makes a world with the rule api=*.log, unless rules say otherwise;
@@ -173,7 +174,7 @@ func (w *world) options() TakeOptions {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return TakeOptions{Budget: w.budget, Half: w.halves, Now: w.clock(), Key: key, Location: time.UTC}
+	return TakeOptions{Budget: w.budget, Half: w.halves, Now: w.clock(), Key: key, Location: time.UTC, Whole: w.whole}
 }
 
 func (w *world) path(name string) string { return filepath.Join(w.logs, name) }

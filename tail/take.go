@@ -23,7 +23,8 @@ type Waiting struct {
 	// unread byte can have been written, as far as sizes tell.
 	Oldest int64
 	Away   bool
-	// Half: what is unread is half a line, so far.
+	// Half: what is unread is half a line so far, or lines of one message that
+	// is not whole.
 	Half bool
 }
 
@@ -46,7 +47,7 @@ func (s *Set) Pending(class string, now time.Time) ([]Waiting, error) {
 		} else if same && f.size > rec.Cursor {
 			list = append(list, Waiting{
 				File: f, Bytes: f.size - rec.Cursor, Since: f.waiting, Away: f.Away(),
-				Oldest: f.oldest(&rec, rec.Cursor), Half: f.scanned >= f.size,
+				Oldest: f.oldest(&rec, rec.Cursor), Half: f.scanned >= f.size || f.parted == f.size,
 			})
 		}
 		f.mu.Unlock()
@@ -108,7 +109,12 @@ type TakeOptions struct {
 	// Half takes half a line at the end, too: the file is finished, or the
 	// half line is at its limit.
 	Half bool
-	Now  time.Time
+	// Whole tells how much of a text of whole lines, which may begin in the
+	// middle of one, does not end within a message of several lines: the range
+	// ends there, and the rest waits as half a line does. Messages past a few
+	// MiB do not wait. Nil where lines are all there is.
+	Whole func(text []byte) int
+	Now   time.Time
 	// Key is the day's key, for the marks.
 	Key *ledger.SumKey
 	// Location of times without a zone, in lines.
@@ -138,7 +144,7 @@ func (f *File) Take(o TakeOptions) (*Reader, error) {
 	if o.By > 0 {
 		o.Budget = min(o.Budget, f.younger(&rec, o.By)-rec.Cursor)
 	}
-	end, cut, err := f.end(rec.Cursor, o)
+	end, cut, err := f.wholeEnd(rec.Cursor, o)
 	if err != nil || end == rec.Cursor {
 		return nil, err
 	}

@@ -62,7 +62,7 @@ func kindNames() []string {
 	var out []string
 	for _, k := range []ledger.Kind{
 		ledger.KindStart, ledger.KindPolicy, ledger.KindSnapshot, ledger.KindOpen, ledger.KindSeen, ledger.KindSeal, ledger.KindShip,
-		ledger.KindErase, ledger.KindErased, ledger.KindExpire, ledger.KindLost, ledger.KindClose, ledger.KindRefused, ledger.KindKey,
+		ledger.KindErase, ledger.KindErased, ledger.KindExpire, ledger.KindLost, ledger.KindClose, ledger.KindRefused, ledger.KindKey, ledger.KindReveal,
 		ledger.KindCut, ledger.KindStop,
 	} {
 		out = append(out, string(k))
@@ -164,6 +164,12 @@ func describe(e *ledger.Event, files classes) string {
 		return fmt.Sprintf("%s: %s", shown(e.Refused.Name), e.Refused.Why)
 	case ledger.KindKey:
 		return fmt.Sprintf("key of %s for %s %s", e.Key.Day, e.Key.Use, e.Key.Did)
+	case ledger.KindReveal:
+		words := fmt.Sprintf("a pseudonym of %s was turned back for %s (uid %d)", e.Reveal.Day, shown(e.Reveal.User), e.Reveal.UID)
+		if e.Reveal.Sudo != "" {
+			words += " by sudo from " + shown(e.Reveal.Sudo)
+		}
+		return words
 	case ledger.KindCut:
 		return fmt.Sprintf("segment %d: %s torn by a crash were moved to ledger.torn", e.Cut.Segment, saidBytes(e.Cut.Bytes))
 	case ledger.KindStop:

@@ -33,6 +33,7 @@ func TestScripts(t *testing.T) {
 			"ledger": scriptLedger,
 			"flip":   scriptFlip,
 			"lock":   scriptLock,
+			"keyday": scriptKeyDay,
 		},
 	})
 }
@@ -99,6 +100,17 @@ func scriptFlip(ts *testscript.TestScript, _ bool, args []string) {
 	p[30] ^= 1
 	lines[line-1] = string(p)
 	ts.Check(os.WriteFile(path, []byte(strings.Join(lines, "")), 0o600))
+}
+
+// scriptKeyDay puts the day of the one key of pseudonyms of a state directory
+// into a variable: keyday DIR NAME
+func scriptKeyDay(ts *testscript.TestScript, _ bool, args []string) {
+	list, err := filepath.Glob(ts.MkAbs(args[0]) + "/keys/pseudonyms-*")
+	ts.Check(err)
+	if len(list) != 1 {
+		ts.Fatalf("%d keys of pseudonyms, want 1", len(list))
+	}
+	ts.Setenv(args[1], strings.TrimPrefix(filepath.Base(list[0]), "pseudonyms-"))
 }
 
 // scriptLock takes the lock of a state directory until the script ends.

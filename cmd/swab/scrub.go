@@ -16,6 +16,8 @@ import (
 
 const scrubUsage = `swab scrub [flags] < LOG > CLEAN
   copies standard input to standard output and takes the IP addresses out
+swab scrub [flags] --sample FILE...
+  prints a table of what would be found where, and of what seems to be missed
 `
 
 // scrubBuffer is how much of the input is read at once, bytes. What is there is
@@ -23,9 +25,9 @@ const scrubUsage = `swab scrub [flags] < LOG > CLEAN
 const scrubBuffer = 1 << 20
 
 // scrubCommand is `swab scrub`, a filter.
-func scrubCommand(ctx context.Context, args []string, stdin io.Reader, stdout, _ io.Writer) error {
+func scrubCommand(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	fs := flagSet("swab scrub")
-	mode := fs.String("scrub", scrub.Truncate.String(), "what an address becomes: truncate, mask or keep")
+	mode := fs.String("scrub", scrub.Truncate.String(), "what an address becomes: truncate, mask, keep, pseudonym=deterministic or\npseudonym=prefix (under a random key that ends with the process)")
 	text := fs.String("mask-text", scrub.DefaultMaskText, "what mask writes in its place")
 	v4 := fs.Int("ipv4-prefix", scrub.DefaultIPv4Prefix, "bits that truncate keeps of an IPv4 address")
 	v6 := fs.Int("ipv6-prefix", scrub.DefaultIPv6Prefix, "bits that truncate keeps of an IPv6 address")
@@ -33,22 +35,33 @@ func scrubCommand(ctx context.Context, args []string, stdin io.Reader, stdout, _
 	redact := fs.StringArray("redact", nil, "fields to blank: cookies, secrets, identifiers, or a name; may be given again")
 	ipFields := fs.StringArray("ip-field", nil, "a field whose value is an address as a number or a word: decimal, hex, octal, base64; may be given again")
 	versions := fs.String("versions", "keep", "the four numbers of NAME/1.2.3.4 are a version (keep), or an address like any other (scrub)")
-	if helped, err := parse(fs, args, scrubUsage, 0, 0, stdout); helped || err != nil {
+	tune := tuningFlags(fs)
+	if helped, err := parse(fs, args, scrubUsage, 0, maxSampled, stdout); helped || err != nil {
+		return err
+	}
+	if err := tune.check(fs.Args()); err != nil {
 		return err
 	}
 	policy, err := scrubPolicy(fs, *mode, *text, *v4, *v6, *nets, *redact, *ipFields, *versions)
 	if err != nil {
 		return err
 	}
+	if *tune.sample {
+		return sampleFiles(ctx, policy, fs.Args(), stdin, stdout)
+	}
 	w, err := scrub.NewWriter(stdout, policy)
 	if err != nil {
 		return usageError("swab scrub: " + err.Error())
 	}
+	watch := tune.watch(w, stderr)
 	buffer := make([]byte, scrubBuffer)
 	for ctx.Err() == nil {
 		n, rerr := stdin.Read(buffer)
 		if _, err := w.Write(buffer[:n]); err != nil {
 			return fmt.Errorf("standard output: %w", err)
+		}
+		if err := watch.wrote(buffer[:n]); err != nil {
+			return err
 		}
 		if rerr == nil {
 			continue
@@ -61,9 +74,21 @@ func scrubCommand(ctx context.Context, args []string, stdin io.Reader, stdout, _
 		if err := w.Flush(); err != nil {
 			rerr = errors.Join(rerr, fmt.Errorf("standard output: %w", err))
 		}
-		return rerr
+		return errors.Join(rerr, watch.end())
 	}
 	return ctx.Err()
+}
+
+// modeFault says what would be right instead of a mode that is none.
+func modeFault(mode string) string {
+	if mode == "pseudonym" {
+		return fmt.Sprintf("say which: %s or %s", scrub.PseudonymDeterministic, scrub.PseudonymPrefix)
+	}
+	var names []string
+	for _, m := range []scrub.Mode{scrub.Truncate, scrub.Mask, scrub.Keep, scrub.PseudonymDeterministic, scrub.PseudonymPrefix} {
+		names = append(names, m.String())
+	}
+	return "must be one of " + strings.Join(names, ", ") + "." + near(mode, names)
 }
 
 // scrubPolicy puts the flags together and reports every fault at once.
@@ -88,8 +113,7 @@ func scrubPolicy(fs *pflag.FlagSet, mode, text string, v4, v6 int, nets, redact,
 	}
 	var err error
 	if p.Mode, err = scrub.ParseMode(mode); err != nil {
-		modes := []string{scrub.Truncate.String(), scrub.Mask.String(), scrub.Keep.String()}
-		fault("scrub", mode, "must be one of "+strings.Join(modes, ", ")+"."+near(mode, modes))
+		fault("scrub", mode, modeFault(mode))
 	}
 	for _, f := range []struct {
 		name       string

@@ -252,10 +252,10 @@ func dashes(left, rest string) (netip.Addr, int, bool) {
 	if left != "" && isAlnum(left[len(left)-1]) && !escaped(left) || !strings.Contains(run, "-") || inGroup(left, rest) {
 		return netip.Addr{}, 0, false
 	}
-	if !isDigit(run[strings.IndexByte(run, '-')-1]) {
+	words := strings.Split(run, "-")
+	if !strings.ContainsAny(words[0], "0123456789") {
 		return netip.Addr{}, 0, false
 	}
-	words := strings.Split(run, "-")
 	for k := len(words); k > 1; k-- {
 		head := strings.Join(words[:k], "-")
 		a, err := netip.ParseAddr(strings.ReplaceAll(head, "-", ":"))

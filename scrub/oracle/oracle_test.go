@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -53,6 +54,91 @@ func check(t testing.TB, s *scrub.Scrubber, text []byte) {
 	}
 	if len(oracle.Find(text)) == 0 && !bytes.Equal(got, text) {
 		t.Fatalf("changed without an address:\n text %q\n  got %q", text, got)
+	}
+}
+
+// checkPseudonyms holds a mode with a key to what the oracle finds: no address
+// of the text is left, and a text without one stays.
+func checkPseudonyms(t testing.TB, mode scrub.Mode, s *scrub.Scrubber, text []byte) {
+	t.Helper()
+	got := s.Append(nil, text)
+	found := oracle.Find(text)
+	if len(found) == 0 && !bytes.Equal(got, text) {
+		t.Fatalf("%v: changed without an address:\n text %q\n  got %q", mode, text, got)
+	}
+	was := map[netip.Addr]bool{}
+	for _, sp := range found {
+		// A reverse name of less than four nibbles is a registry's network.
+		was[sp.Addr] = was[sp.Addr] || sp.End-sp.Start >= len("8.b.d.0") || !bytes.HasPrefix(bytes.ToLower(text[sp.End:]), []byte(".ip6."))
+	}
+	for _, sp := range oracle.Find(got) {
+		if was[sp.Addr] && sp.Addr != netip.IPv6Unspecified() {
+			t.Fatalf("%v: an address is left:\n text %q\n  got %q\n left %q (%v)", mode, text, got, got[sp.Start:sp.End], sp.Addr)
+		}
+	}
+}
+
+var pseudonymModes = []scrub.Mode{scrub.PseudonymDeterministic, scrub.PseudonymPrefix}
+
+// pseudonymScrubbers have a key that is the same each time, so that what fuzzing
+// finds can be found again.
+func pseudonymScrubbers(t testing.TB) (all []*scrub.Scrubber) {
+	t.Helper()
+	key := make([]byte, scrub.KeySize)
+	for k := range key {
+		key[k] = byte(k)
+	}
+	for _, mode := range pseudonymModes {
+		s, err := scrub.New(scrub.Policy{Mode: mode})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s, err = s.WithKey(key); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
+func TestNoAddressOfAnyTripleSurvivesAPseudonym(t *testing.T) {
+	step := 3
+	if testing.Short() {
+		step = 23 // a sample: the oracle is slow
+	}
+	all := pseudonymScrubbers(t)
+	for i := range words {
+		for j, second := range words {
+			for k := (i + j) % step; k < len(words); k += step {
+				text := words[i] + second + words[k]
+				if strings.Count(colons.Replace(text), "::") < 2 {
+					for m, s := range all {
+						checkPseudonyms(t, pseudonymModes[m], s, []byte(text+" "))
+					}
+				}
+			}
+		}
+	}
+}
+
+// A long line costs no more a byte than a short one.
+func BenchmarkFind(b *testing.B) {
+	for _, lines := range []int{1, 100} {
+		text := []byte(strings.Repeat(strings.Repeat("GET /a?b=1 203.0.113.7 ", 2000/lines)+"\n", lines))
+		b.Run(strconv.Itoa(lines)+" lines", func(b *testing.B) {
+			b.SetBytes(int64(len(text)))
+			for b.Loop() {
+				oracle.Find(text)
+			}
+		})
+	}
+}
+
+func TestAddressFarIntoALineIsFound(t *testing.T) {
+	text := []byte(strings.Repeat("word ", 4000) + "203.0.113.7.443 > 2001:db8::1.80: x")
+	got := oracle.Find(text)
+	if len(got) != 2 || string(text[got[0].Start:got[0].End]) != "203.0.113.7" || string(text[got[1].Start:got[1].End]) != "2001:db8::1" {
+		t.Errorf("found %v", got)
 	}
 }
 
@@ -136,6 +222,27 @@ func FuzzScannerAndOracleAgree(f *testing.F) {
 	})
 }
 
+// FuzzNoAddressSurvivesAPseudonym chooses words likewise, each three apart.
+func FuzzNoAddressSurvivesAPseudonym(f *testing.F) {
+	for k := range len(words) {
+		f.Add([]byte{byte(k), byte(k + 7), byte(k + 31), byte(k + 50)})
+	}
+	all := pseudonymScrubbers(f)
+	f.Fuzz(func(t *testing.T, choices []byte) {
+		var text []byte
+		for group := range slices.Chunk(choices[:min(len(choices), 18)], 3) {
+			word := compose(group)
+			if strings.Count(colons.Replace(string(word)), "::") > 1 {
+				return
+			}
+			text = append(append(text, word...), ' ')
+		}
+		for m, s := range all {
+			checkPseudonyms(t, pseudonymModes[m], s, text)
+		}
+	})
+}
+
 func TestScannerAndOracleAgreeOnLogs(t *testing.T) {
 	dir := os.Getenv("SWAB_CORPORA")
 	if dir == "" {
@@ -145,7 +252,7 @@ func TestScannerAndOracleAgreeOnLogs(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Skipf("no corpora at %s (SWAB_CORPORA names another place)", dir)
 	}
-	s := newScrubber(t)
+	s, keyed := newScrubber(t), pseudonymScrubbers(t)
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
@@ -155,6 +262,7 @@ func TestScannerAndOracleAgreeOnLogs(t *testing.T) {
 		for k, line := range bytes.Split(text, []byte("\n")) {
 			if k < 20 || k%500 == 0 {
 				check(t, s, line[:min(len(line), 1000)])
+				checkPseudonyms(t, pseudonymModes[k%2], keyed[k%2], line[:min(len(line), 1000)])
 			}
 		}
 	}
