@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -150,7 +151,7 @@ func second(ctx context.Context, r *run) error {
 			return nil
 		}
 	}
-	p, err := startProcess(r.binary, filepath.Join(r.dir, "second.log"), r.env, append(r.args, "--once"))
+	p, err := startProcess(r.binary, filepath.Join(r.dir, "second.log"), r.env, slices.Concat(r.args, []string{"--once"}))
 	if err != nil {
 		return err
 	}
@@ -175,6 +176,9 @@ func outage(_ context.Context, r *run) error {
 
 func away(_ context.Context, r *run) error {
 	dir := r.storeDir()
+	if known, err := filepath.Glob(filepath.Join(dir, "class=*")); err != nil || len(known) == 0 {
+		return err // a first start may make it anew, and then two are there
+	}
 	if err := os.Rename(dir, dir+".away"); err != nil {
 		return err
 	}

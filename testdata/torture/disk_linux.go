@@ -18,6 +18,13 @@ func privateMounts() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
 }
 
+// diesWithParent ends a process with the thread that started it, so that a
+// harness that is killed leaves no swab behind. It has a process group of its
+// own: a terminal's Ctrl-C is for the harness.
+func diesWithParent() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
+}
+
 // mayMount tells whether file systems can be mounted here without harm to the
 // host.
 func mayMount() bool { return os.Geteuid() == 0 && os.Getenv(insideEnv) != "" }

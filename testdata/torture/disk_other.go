@@ -16,6 +16,7 @@ import (
 
 var errMount = errors.New("file systems are mounted on Linux alone")
 
+func diesWithParent() *syscall.SysProcAttr             { return nil }
 func privateMounts() *syscall.SysProcAttr              { return nil }
 func mayMount() bool                                   { return false }
 func mountSmall(string, string, int64) (string, error) { return "", errMount }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 func (r *run) torture(ctx context.Context) error {
 	acts := r.ready()
 	end := time.Now().Add(r.o.For)
+	r.draw()
 	next := r.next(acts, end)
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -47,6 +49,7 @@ func (r *run) torture(ctx context.Context) error {
 		if err := r.happen(ctx, acts); err != nil {
 			return err
 		}
+		r.draw()
 		next = r.next(acts, end)
 	}
 	return r.endDue(time.Now().Add(1000 * time.Hour))
@@ -74,6 +77,13 @@ func (r *run) ready() []act {
 		}
 	}
 	return acts
+}
+
+// draw begins the choices of the next act: its row of random numbers depends on
+// the seed and on its number alone, not on what the acts before it met.
+func (r *run) draw() {
+	r.turn++
+	r.rng = rand.New(rand.NewPCG(r.o.Seed, 1000+r.turn))
 }
 
 func (r *run) next(acts []act, end time.Time) time.Time {
@@ -171,7 +181,7 @@ func (r *run) settle(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		p, err := startProcess(r.binary, filepath.Join(r.dir, swabLog), r.env, append(slices.Clone(r.args), "--once"))
+		p, err := startProcess(r.binary, filepath.Join(r.dir, swabLog), r.env, slices.Concat(r.args, []string{"--once"}))
 		if err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -30,16 +31,29 @@ func startProcess(binary, log string, env, args []string) (*process, error) {
 	}
 	defer said.Close()
 	p := &process{cmd: exec.Command(binary, args...), begun: time.Now(), done: make(chan struct{})}
-	p.cmd.Stdout, p.cmd.Stderr, p.cmd.Env = said, said, env
-	if err := p.cmd.Start(); err != nil {
+	p.cmd.Stdout, p.cmd.Stderr, p.cmd.Env, p.cmd.SysProcAttr = said, said, env, diesWithParent()
+	if err := p.launch(); err != nil {
 		return nil, fmt.Errorf("start of swab: %w", err)
 	}
-	go func() {
-		p.err = p.cmd.Wait()
-		close(p.done)
-	}()
 	go p.watch()
 	return p, nil
+}
+
+// launch starts the process from a thread that stays until it has ended: the
+// kernel ends it with the thread that started it (prctl(2), PR_SET_PDEATHSIG).
+func (p *process) launch() error {
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := p.cmd.Start()
+		started <- err
+		if err == nil {
+			p.err = p.cmd.Wait()
+			close(p.done)
+		}
+	}()
+	return <-started
 }
 
 // watch follows the peak of resident memory until the process ends.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -44,10 +45,7 @@ func (r *run) failures(s *result) []string {
 	add(s.RawLeft > 0, "%d raw bytes left in %d files", s.RawLeft, s.RawFiles)
 	add(len(s.LeakedElsewhere) > 0, "raw addresses in %s", strings.Join(s.LeakedElsewhere, ", "))
 	add(s.Panics > 0, "%d panics in %s", s.Panics, swabLog)
-	for _, text := range r.f.Wrong {
-		list = append(list, text)
-	}
-	return list
+	return append(list, r.f.Wrong...)
 }
 
 // print writes the table, and what is wrong beneath it.
@@ -76,6 +74,11 @@ func (r *run) print(out io.Writer, s *result) error {
 	row("ledger check", "%s", s.LedgerSaid)
 	r.printTroubles(row)
 	r.printMemory(row)
+	if text, err := os.ReadFile("/proc/self/status"); err == nil {
+		if n, ok := statusKiB(string(text)); ok {
+			row("the harness", "peak %s", size(n<<10))
+		}
+	}
 	row("spool, peak", "%s", size(r.sampler.spoolPeak))
 	row("logs, peak", "%s; the writers had to wait for %s", size(r.sampler.logsPeak), r.sampler.held.Round(time.Second))
 	row("time", "%s: writing %s, last runs %s, reading back %s", s.All.Round(time.Second), r.o.For, s.Settling.Round(time.Second), s.Reading.Round(time.Second))

@@ -44,7 +44,8 @@ type run struct {
 	mounted  []string
 	args     []string // of swab run
 	env      []string
-	rng      *rand.Rand
+	rng      *rand.Rand // of the next act
+	turn     uint64     // its number
 	events   *os.File
 	out      io.Writer
 	began    time.Time
@@ -85,7 +86,7 @@ type life struct {
 }
 
 func newRun(o options, out io.Writer) (*run, error) {
-	r := &run{o: o, out: out, dir: o.Dir, mounts: mayMount(), active: map[string]bool{}, began: time.Now(), rng: rand.New(rand.NewPCG(o.Seed, 1))}
+	r := &run{o: o, out: out, dir: o.Dir, mounts: mayMount(), active: map[string]bool{}, began: time.Now()}
 	var err error
 	if r.dir == "" {
 		r.dir, err = os.MkdirTemp("", "swab-torture-")

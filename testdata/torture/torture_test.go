@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -16,10 +17,13 @@ import (
 	"swab/testdata/s3test"
 )
 
-// This test binary is the writers' child, as the command itself is.
+// commandEnv makes this test binary the command.
+const commandEnv = "TEST_AS_TORTURE"
+
+// This test binary is also the writers' child, as the command itself is.
 func TestMain(m *testing.M) {
-	if os.Getenv(writersEnv) != "" {
-		os.Exit(command(nil, os.Stdin, os.Stdout, os.Stderr))
+	if os.Getenv(writersEnv) != "" || os.Getenv(commandEnv) != "" {
+		os.Exit(command(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 	}
 	os.Exit(m.Run())
 }
@@ -62,7 +66,7 @@ func short(t *testing.T, flags ...string) (*run, *result) {
 }
 
 func TestTenSecondsOfS3(t *testing.T) {
-	_, s := short(t, "--for", "8s", "--every", "500ms", "--share", "0.2")
+	_, s := short(t, "--for", "6s", "--every", "400ms", "--share", "0.2")
 	if s.Shipped == 0 || s.Shipped != s.Written {
 		t.Errorf("%d shipped of %d", s.Shipped, s.Written)
 	}
@@ -70,7 +74,7 @@ func TestTenSecondsOfS3(t *testing.T) {
 
 // A run in a directory; then its store is spoilt, and the same count must say so.
 func TestTenSecondsOfADirectoryThenASpoiltStore(t *testing.T) {
-	r, _ := short(t, "--for", "5s", "--every", "300ms", "--store", "dir")
+	r, _ := short(t, "--for", "4s", "--every", "300ms", "--store", "dir")
 	keys := keysOf(t, r.back)
 	first := filepath.Join(r.storeDir(), keys[0])
 	whole, err := os.ReadFile(first)
@@ -106,6 +110,32 @@ func TestTenSecondsOfADirectoryThenASpoiltStore(t *testing.T) {
 		if err := os.WriteFile(first, whole, 0o600); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// The command itself, where it may mount: every fault of a disk, and no mount
+// that stays.
+func TestDisksThatFail(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes ten seconds")
+	}
+	if os.Geteuid() != 0 || privateMounts() == nil {
+		t.Skip("needs root on Linux, to mount small file systems")
+	}
+	dir := filepath.Join(t.TempDir(), "run")
+	cmd := exec.Command(os.Args[0], "--for", "6s", "--every", "200ms", "--store", "dir", "--rate", "3000", "--dir", dir,
+		"--only", "fullspool,fullstate,rostate,rologs,rostore")
+	cmd.Env = append(os.Environ(), commandEnv+"=1")
+	out, err := cmd.CombinedOutput()
+	t.Logf("%s", out)
+	if strings.Contains(string(out), "to mount small file systems") {
+		t.Skip("root may not mount here")
+	}
+	if err != nil || !strings.Contains(string(out), "all is well") {
+		t.Errorf("%v", err)
+	}
+	if mounts, err := os.ReadFile("/proc/self/mountinfo"); err != nil || strings.Contains(string(mounts), dir) {
+		t.Errorf("a mount is left, or %v", err)
 	}
 }
 
@@ -171,7 +201,7 @@ func TestOptions(t *testing.T) {
 
 // The same seed chooses the same acts, and another seed others.
 func TestChoicesComeFromTheSeed(t *testing.T) {
-	choices := func(seed uint64) string {
+	choices := func(seed uint64, eaten int) string {
 		r, err := newRun(options{Seed: seed, Dir: t.TempDir(), Every: time.Second, Acts: []string{"x"}}, io.Discard)
 		if err != nil {
 			t.Fatal(err)
@@ -183,21 +213,38 @@ func TestChoicesComeFromTheSeed(t *testing.T) {
 		for _, name := range []string{"a", "b", "c"} {
 			acts = append(acts, act{name: name, weight: 1, do: func(_ context.Context, r *run) error {
 				fmt.Fprint(&said, name, r.moment(time.Hour))
+				for range eaten { // an act that met something else draws more
+					r.moment(time.Hour)
+				}
 				return nil
 			}})
 		}
 		for range 50 {
+			r.draw()
 			if err := r.happen(t.Context(), acts); err != nil {
 				t.Fatal(err)
 			}
 		}
 		return said.String()
 	}
-	if a, b := choices(1), choices(1); a != b {
+	if a, b := choices(1, 0), choices(1, 3); a != b {
 		t.Errorf("one seed, two rows of choices:\n%s\n%s", a, b)
 	}
-	if choices(1) == choices(2) {
+	if choices(1, 0) == choices(2, 0) {
 		t.Error("two seeds, one row of choices")
+	}
+}
+
+// The page has a row for each act and fault.
+func TestDocsNameEveryAct(t *testing.T) {
+	text, err := os.ReadFile("../../docs/reliability.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range allActs() {
+		if !strings.Contains(string(text), "\n| `"+a.name+"` |") {
+			t.Errorf("docs/reliability.md has no row for %s: %s", a.name, a.says)
+		}
 	}
 }
 

@@ -81,7 +81,8 @@ func runWriters(config string, in io.Reader, out io.Writer) error {
 	stopped.Store(true)
 	wg.Wait()
 	<-ended
-	return errors.Join(append(errs, json.NewEncoder(out).Encode(writersWord{Lines: lines.Load(), Bytes: bytes.Load(), Accounts: accounts}))...)
+	told := json.NewEncoder(out).Encode(writersWord{Lines: lines.Load(), Bytes: bytes.Load(), Accounts: accounts})
+	return errors.Join(errors.Join(errs...), told)
 }
 
 // writer appends numbered lines to one file and rotates it, or sees it rotated.

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync/atomic"
+	"syscall"
 )
 
 // writersChild is the parent's side of the process in which all writers run.
@@ -49,7 +50,7 @@ func (r *run) startWriters() error {
 	defer said.Close()
 	w := &writersChild{config: c, cmd: exec.Command(exe), done: make(chan struct{})}
 	w.cmd.Env = append(os.Environ(), writersEnv+"="+string(config))
-	w.cmd.Stderr = said
+	w.cmd.Stderr, w.cmd.SysProcAttr = said, &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is for the harness
 	if w.in, err = w.cmd.StdinPipe(); err != nil {
 		return err
 	}
