@@ -59,7 +59,7 @@ func command(args []string, in io.Reader, out, stderr io.Writer) int {
 	if o.Seed == 0 {
 		o.Seed = uint64(time.Now().UnixNano())
 	}
-	good, err := run1(ctx, o, out)
+	good, err := oneRun(ctx, o, out)
 	if err != nil {
 		fmt.Fprintln(stderr, "torture:", err)
 	}
@@ -90,8 +90,8 @@ func inside(ctx context.Context, args []string, attr *syscall.SysProcAttr, out, 
 	return cmd.ProcessState.ExitCode(), true
 }
 
-// run1 is one run, from an empty directory to the table.
-func run1(ctx context.Context, o options, out io.Writer) (good bool, err error) {
+// oneRun is a run, from an empty directory to the table.
+func oneRun(ctx context.Context, o options, out io.Writer) (good bool, err error) {
 	r, err := newRun(o, out)
 	if err != nil {
 		return false, err
