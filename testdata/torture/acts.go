@@ -170,7 +170,7 @@ func second(ctx context.Context, r *run) error {
 func outage(_ context.Context, r *run) error {
 	r.proxy.outage(true)
 	r.f.Outages++
-	r.later(faultOutage, time.Second+r.moment(r.longest()), func() error { r.proxy.outage(false); return nil })
+	r.later(faultOutage, time.Second+r.moment(r.o.Outage), func() error { r.proxy.outage(false); return nil })
 	return nil
 }
 
@@ -183,12 +183,9 @@ func away(_ context.Context, r *run) error {
 		return err
 	}
 	r.f.Outages++
-	r.later("away", time.Second+r.moment(r.longest()), func() error { return os.Rename(dir+".away", dir) })
+	r.later("away", time.Second+r.moment(r.o.Outage), func() error { return os.Rename(dir+".away", dir) })
 	return nil
 }
-
-// longest is how long an outage may last.
-func (r *run) longest() time.Duration { return min(r.o.Outage, r.o.For/6) }
 
 // kept tries until nothing is open for writing beneath dir at that moment.
 func kept(ctx context.Context, dir string, bind bool) error {
@@ -209,6 +206,6 @@ func readOnlyStore(ctx context.Context, r *run) error {
 		return nil
 	}
 	r.f.Outages++
-	r.later("rostore", time.Second+r.moment(r.longest()), func() error { return readOnly(mount, true, false) })
+	r.later("rostore", time.Second+r.moment(r.o.Outage), func() error { return readOnly(mount, true, false) })
 	return nil
 }

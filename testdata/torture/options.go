@@ -61,7 +61,7 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	f.IntVar(&o.Rate, "rate", 0, "lines a second and writer; 0 is as fast as it goes")
 	f.DurationVar(&o.Every, "every", 1500*time.Millisecond, "mean time between two acts")
 	f.DurationVar(&o.Turn, "turn", 5*time.Second, "mean time between two rotations of a file by its writer")
-	f.DurationVar(&o.Outage, "outage", 20*time.Second, "the longest outage of the store, and never more than a sixth of --for")
+	f.DurationVar(&o.Outage, "outage", 0, "the longest outage of the store; 0 is 20s, or a sixth of --for if that is less")
 	f.Float64Var(&o.Share, "share", 0.1, "share of the requests that meet a fault of the proxy")
 	backlog := f.Int64("backlog", 1024, "MiB of logs on the disk at which the writers wait")
 	spool := f.Int64("spool", 128, "MiB of swab's --spool-limit")
@@ -80,6 +80,9 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 		return o, err
 	}
 	var err error
+	if o.Outage == 0 {
+		o.Outage = min(20*time.Second, o.For/6)
+	}
 	o.Asked = *only + "," + *faults
 	o.Acts, err = chooseActs(*only, *faults)
 	return o, err
@@ -97,6 +100,8 @@ func (o *options) check(rest []string) error {
 		return fmt.Errorf("--rotate %s: must be rename, create or copytruncate", o.Rotate)
 	case o.Writers < 1 || o.Writers > 999:
 		return fmt.Errorf("--writers %d: must be 1 to 999", o.Writers)
+	case o.Outage < 0:
+		return fmt.Errorf("--outage %s: must not be negative", o.Outage)
 	case o.Share < 0 || o.Share > 1:
 		return fmt.Errorf("--share %g: must be 0 to 1", o.Share)
 	case o.Backlog < 1<<20:
