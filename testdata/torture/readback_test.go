@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"swab/ledger"
 	"swab/ship"
 )
 
@@ -73,6 +74,24 @@ func TestSwabsOwnFilesAreSearched(t *testing.T) {
 		}
 		if leak, panics, err := search(path); err != nil || leak != want.leak || panics != want.panics {
 			t.Errorf("%q: %v, %d, %v", text, leak, panics, err)
+		}
+	}
+}
+
+func TestTheLedgersAccountIsHeldToTheWriters(t *testing.T) {
+	good := ledger.Account{Written: 900, ShippedBytes: 900, LinesShipped: 9, Erased: 900}
+	for name, spoil := range map[string]func(a *ledger.Account){
+		"":           func(*ledger.Account) {},
+		"more":       func(a *ledger.Account) { a.Written, a.ShippedBytes = 901, 901 },
+		"a loss":     func(a *ledger.Account) { a.ShippedBytes, a.Lost = 800, 100 },
+		"an expiry":  func(a *ledger.Account) { a.ShippedBytes, a.Expired = 800, 100 },
+		"lines":      func(a *ledger.Account) { a.LinesShipped = 8 },
+		"not erased": func(a *ledger.Account) { a.Erased, a.Present = 800, 100 },
+	} {
+		s := &result{Written: 9, Bytes: 900, Account: good}
+		spoil(&s.Account)
+		if s.agrees() != (name == "") {
+			t.Errorf("%q: %+v agrees: %v", name, s.Account, s.agrees())
 		}
 	}
 }

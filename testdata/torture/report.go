@@ -9,6 +9,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"swab/ledger"
 )
 
 // result is what a run comes to.
@@ -18,7 +20,8 @@ type result struct {
 	Written, Bytes, Halves, Files uint64
 	LedgerGood                    bool
 	LedgerSaid                    string
-	RawLeft                       int64 // bytes
+	Account                       ledger.Account // of all classes, by the ledger
+	RawLeft                       int64          // bytes
 	RawFiles                      int
 	LeakedElsewhere               []string // files of swab's own that hold a raw address
 	Panics                        int
@@ -42,10 +45,18 @@ func (r *run) failures(s *result) []string {
 	add(s.Foreign > 0, "%s lines that nobody wrote", grouped(s.Foreign))
 	add(s.stock.bad(), "objects: numbers missing, out of order, damaged or strange")
 	add(!s.LedgerGood, "swab ledger check")
+	add(r.o.Rotate == rotateRename && !s.agrees(), "the ledger's account is not the writers'")
 	add(s.RawLeft > 0, "%d raw bytes left in %d files", s.RawLeft, s.RawFiles)
 	add(len(s.LeakedElsewhere) > 0, "raw addresses in %s", strings.Join(s.LeakedElsewhere, ", "))
 	add(s.Panics > 0, "%d panics in %s", s.Panics, swabLog)
 	return append(list, r.f.Wrong...)
+}
+
+// agrees tells whether the ledger accounts for what the writers wrote, to the
+// byte, as shipped. Who else copies and truncates makes other bytes of it.
+func (s *result) agrees() bool {
+	a := s.Account
+	return uint64(a.Written) == s.Bytes && uint64(a.ShippedBytes) == s.Bytes && uint64(a.LinesShipped) == s.Written && a.Present == 0
 }
 
 // print writes the table, and what is wrong beneath it.
@@ -72,6 +83,8 @@ func (r *run) print(out io.Writer, s *result) error {
 	row("objects", "%s, %d damaged, %d strange, %d not in order", size(int64(s.stock.Bytes)), s.Damaged, s.Strange, s.Unsorted)
 	row("raw bytes left", "%d in %d files", s.RawLeft, s.RawFiles)
 	row("ledger check", "%s", s.LedgerSaid)
+	row("its account", "%s lines and %s shipped of %s; %s lost, %s expired", grouped(uint64(s.Account.LinesShipped)),
+		grouped(uint64(s.Account.ShippedBytes)), grouped(uint64(s.Account.Written)), grouped(uint64(s.Account.Lost)), grouped(uint64(s.Account.Expired)))
 	r.printTroubles(row)
 	r.printMemory(row)
 	if text, err := os.ReadFile("/proc/self/status"); err == nil {

@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"swab/ledger"
 )
 
 // whole is a run from its beginning to what it comes to.
@@ -74,6 +76,11 @@ func (r *run) judge(ctx context.Context, s *result) (err error) {
 		s.Files += a.Files
 	}
 	s.LedgerGood, s.LedgerSaid = r.ledgerCheck(ctx)
+	report, err := ledger.Check(r.state)
+	if err != nil {
+		return err
+	}
+	s.Account = sumOf(report.State)
 	if s.verdict, s.stock, err = readBack(ctx, r.back, r.accounts); err != nil {
 		return err
 	}
@@ -81,6 +88,24 @@ func (r *run) judge(ctx context.Context, s *result) (err error) {
 		return err
 	}
 	return r.elsewhere(s)
+}
+
+// sumOf is the account of all classes together.
+func sumOf(s *ledger.State) (sum ledger.Account) {
+	if s == nil {
+		return sum
+	}
+	for _, c := range s.Classes {
+		sum.Written += c.Account.Written
+		sum.Unread += c.Account.Unread
+		sum.SealedBytes += c.Account.SealedBytes
+		sum.ShippedBytes += c.Account.ShippedBytes
+		sum.Expired += c.Account.Expired
+		sum.Lost += c.Account.Lost
+		sum.Present += c.Account.Present
+		sum.LinesShipped += c.Account.LinesShipped
+	}
+	return sum
 }
 
 // rawLeft looks for raw bytes in the logs: all classes are erased once shipped.
