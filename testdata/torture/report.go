@@ -18,8 +18,8 @@ type result struct {
 	verdict
 	*stock
 	Written, Bytes, Halves, Files uint64
-	LedgerGood                    bool
-	LedgerSaid                    string
+	LedgerGood, VerifyGood        bool
+	LedgerSaid, VerifySaid        string
 	Account                       ledger.Account // of all classes, by the ledger
 	RawLeft                       int64          // bytes
 	RawFiles                      int
@@ -45,6 +45,7 @@ func (r *run) failures(s *result) []string {
 	add(s.Foreign > 0, "%s lines that nobody wrote", grouped(s.Foreign))
 	add(s.stock.bad(), "objects: numbers missing, out of order, damaged or strange")
 	add(!s.LedgerGood, "swab ledger check")
+	add(!s.VerifyGood, "swab verify")
 	add(r.o.Rotate == rotateRename && !s.agrees(), "the ledger's account is not the writers'")
 	add(s.RawLeft > 0, "%d raw bytes left in %d files", s.RawLeft, s.RawFiles)
 	add(len(s.LeakedElsewhere) > 0, "raw addresses in %s", strings.Join(s.LeakedElsewhere, ", "))
@@ -83,7 +84,8 @@ func (r *run) print(out io.Writer, s *result) error {
 	row("objects", "%s, %d damaged, %d strange, %d not in order", size(int64(s.stock.Bytes)), s.Damaged, s.Strange, s.Unsorted)
 	row("raw bytes left", "%d in %d files", s.RawLeft, s.RawFiles)
 	row("ledger check", "%s", s.LedgerSaid)
-	row("its account", "%s lines and %s shipped of %s; %s lost, %s expired", grouped(uint64(s.Account.LinesShipped)),
+	row("verify", "%s", s.VerifySaid)
+	row("ledger's account", "%s lines and %s shipped of %s; %s lost, %s expired", grouped(uint64(s.Account.LinesShipped)),
 		grouped(uint64(s.Account.ShippedBytes)), grouped(uint64(s.Account.Written)), grouped(uint64(s.Account.Lost)), grouped(uint64(s.Account.Expired)))
 	r.printTroubles(row)
 	r.printMemory(row)

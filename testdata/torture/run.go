@@ -42,6 +42,7 @@ type run struct {
 	state    string
 	mounts   bool
 	mounted  []string
+	to       string   // the store, as swab's flag has it
 	args     []string // of swab run
 	env      []string
 	rng      *rand.Rand // of the next act
@@ -145,11 +146,11 @@ func (r *run) prepare(ctx context.Context) error {
 			return fmt.Errorf("build of swab: %w\n%s", err, out)
 		}
 	}
-	to, err := r.openStore(ctx)
-	if err != nil {
+	var err error
+	if r.to, err = r.openStore(ctx); err != nil {
 		return err
 	}
-	r.args = []string{"run", "--to", to, "--state", r.state, "--listen", "", "--batch-age", "200ms", "--sweep", "200ms", "--batch-size", "8MiB",
+	r.args = []string{"run", "--to", r.to, "--state", r.state, "--listen", "", "--batch-age", "200ms", "--sweep", "200ms", "--batch-size", "8MiB",
 		"--spool-limit", fmt.Sprint(r.o.Spool), "--shutdown-timeout", shutdown.String()}
 	for _, c := range classes() {
 		r.args = append(r.args, "--log", c+"="+filepath.Join(r.seen, c, "*"))

@@ -85,7 +85,7 @@ func TestTenSecondsOfADirectoryThenASpoiltStore(t *testing.T) {
 		spoil func() error
 		want  []string
 	}{
-		"an object removed": {func() error { return os.Remove(first) }, []string{"lost", "numbers missing"}},
+		"an object removed": {func() error { return os.Remove(first) }, []string{"lost", "numbers missing", "swab verify"}},
 		"an object twice":   {func() error { return os.WriteFile(next(t, r, keys), whole, 0o600) }, []string{"duplicated"}},
 		"a bit turned": {func() error {
 			p := slices.Clone(whole)

@@ -76,6 +76,7 @@ func (r *run) judge(ctx context.Context, s *result) (err error) {
 		s.Files += a.Files
 	}
 	s.LedgerGood, s.LedgerSaid = r.ledgerCheck(ctx)
+	s.VerifyGood, s.VerifySaid = r.verify(ctx)
 	report, err := ledger.Check(r.state)
 	if err != nil {
 		return err
