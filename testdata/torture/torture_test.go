@@ -76,8 +76,14 @@ func TestTenSecondsOfS3(t *testing.T) {
 func TestTenSecondsOfADirectoryThenASpoiltStore(t *testing.T) {
 	r, _ := short(t, "--for", "4s", "--every", "300ms", "--store", "dir")
 	keys := keysOf(t, r.back)
-	first := filepath.Join(r.storeDir(), keys[0])
-	whole, err := os.ReadFile(first)
+	victim := filepath.Join(r.storeDir(), keys[0])
+	gone := []string{"lost", "numbers missing"}
+	if n := len(keys); n > 2 && strings.SplitAfter(keys[0], "/")[0] == strings.SplitAfter(keys[2], "/")[0] {
+		// One in the middle: swab verify takes the oldest ones that are gone for
+		// the work of a lifecycle rule.
+		victim, gone = filepath.Join(r.storeDir(), keys[1]), append(gone, "swab verify")
+	}
+	whole, err := os.ReadFile(victim)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,12 +91,12 @@ func TestTenSecondsOfADirectoryThenASpoiltStore(t *testing.T) {
 		spoil func() error
 		want  []string
 	}{
-		"an object removed": {func() error { return os.Remove(first) }, []string{"lost", "numbers missing", "swab verify"}},
+		"an object removed": {func() error { return os.Remove(victim) }, gone},
 		"an object twice":   {func() error { return os.WriteFile(next(t, r, keys), whole, 0o600) }, []string{"duplicated"}},
 		"a bit turned": {func() error {
 			p := slices.Clone(whole)
 			p[len(p)/2] ^= 1
-			return os.WriteFile(first, p, 0o600)
+			return os.WriteFile(victim, p, 0o600)
 		}, []string{"lost", "damaged"}},
 	} {
 		if err := c.spoil(); err != nil {
@@ -107,7 +113,7 @@ func TestTenSecondsOfADirectoryThenASpoiltStore(t *testing.T) {
 			}
 		}
 		os.Remove(next(t, r, keys))
-		if err := os.WriteFile(first, whole, 0o600); err != nil {
+		if err := os.WriteFile(victim, whole, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -153,7 +159,7 @@ func keysOf(t *testing.T, b backend) (keys []string) {
 	return keys
 }
 
-// next is where the first object would stand a second time, as its class's last.
+// next is where an object of the first class would stand a second time, as its class's last.
 func next(t *testing.T, r *run, keys []string) string {
 	t.Helper()
 	k, err := ship.ParseKey(keys[0])
