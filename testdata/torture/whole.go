@@ -81,7 +81,7 @@ func (r *run) judge(ctx context.Context, s *result) (err error) {
 	if err != nil {
 		return err
 	}
-	s.Account = sumOf(report.State)
+	s.Account, s.AccountKnown = sumOf(report.State), len(report.Problems) == 0
 	if s.verdict, s.stock, err = readBack(ctx, r.back, r.accounts); err != nil {
 		return err
 	}
