@@ -1,7 +1,7 @@
 # Go is all that these need, but for lint (golangci-lint) and image (docker).
 export CGO_ENABLED = 0
 
-.PHONY: all build test race lint fuzz-short bench eval bench-scrub docs image ci help
+.PHONY: all build test race lint fuzz-short torture bench eval bench-scrub docs image ci help
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -28,6 +28,10 @@ lint: ## gofmt, vet for each platform, golangci-lint
 FUZZTIME ?= 5s
 fuzz-short: ## each fuzz target for FUZZTIME (5s)
 	FUZZTIME=$(FUZZTIME) bash .ci/run fuzz
+
+TORTURE ?= --for 2m
+torture: ## kills, broken disks, a store that fails; then every line is counted (TORTURE="--for 2m")
+	go run ./testdata/torture $(TORTURE)
 
 bench: ## each benchmark about a second, then swab beside what it replaces
 	go test -run '^$$' -bench . -benchmem ./...

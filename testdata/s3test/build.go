@@ -20,8 +20,9 @@ const (
 	envBin = "SWAB_TEST_BIN"
 )
 
-// errNoModules says that the server's modules cannot be had here.
-var errNoModules = errors.New("the module proxy is out of reach")
+// ErrNoModules says that the server's modules cannot be had here, and that it
+// was not built before.
+var ErrNoModules = errors.New("the module proxy is out of reach")
 
 // unreachable is how the go command words that it could not get a module.
 var unreachable = regexp.MustCompile(`dial tcp|no such host|connection refused|i/o timeout|TLS handshake|network is unreachable|` +
@@ -64,7 +65,7 @@ func binary() (string, error) {
 	build.Env = append(os.Environ(), "GOFLAGS=-mod=readonly", "GOWORK=off", "CGO_ENABLED=0", "GOOS=", "GOARCH=")
 	if out, err := build.CombinedOutput(); err != nil {
 		if unreachable.Match(out) {
-			return "", errNoModules
+			return "", ErrNoModules
 		}
 		return "", fmt.Errorf("build of %s: %w\n%s", toolPackage, err, out)
 	}

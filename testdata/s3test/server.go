@@ -1,7 +1,7 @@
 // Package s3test runs a real S3 server beside a test: versitygw, built once
 // from the module in testdata/s3 with the Go toolchain and the module proxy
 // alone. Where neither the proxy nor a built server is to be had, the test is
-// skipped.
+// skipped. Run is the same for a program that is no test.
 package s3test
 
 import (
@@ -30,14 +30,14 @@ const (
 	startWait = 30 * time.Second
 )
 
-// Server is a running server, ended with the test. Its data lies in a
-// temporary directory of the test and survives Stop and Restart.
+// Server is a running server. Its data lies in a directory of its own and
+// survives Stop and Restart.
 type Server struct {
 	// Endpoint is the server's URL, on 127.0.0.1; the same after a Restart.
 	Endpoint             string
 	AccessKey, SecretKey string
 
-	t       testing.TB
+	t       testing.TB // nil after Run
 	binary  string
 	address string
 	dir     string
@@ -45,36 +45,46 @@ type Server struct {
 	ended   chan struct{} // closed when the process has been waited for
 }
 
-// Start runs a server on a free port, with no bucket yet.
+// Start runs a server on a free port, with no bucket yet, for as long as the
+// test.
 func Start(t testing.TB) *Server {
 	t.Helper()
-	path, err := binary()
-	if errors.Is(err, errNoModules) {
+	s, err := Run(t.TempDir())
+	if errors.Is(err, ErrNoModules) {
 		t.Skipf("no S3 server for tests: %v, and it was not built before", err)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Server{AccessKey: "swabtest", SecretKey: rand.Text(), t: t, binary: path, dir: t.TempDir()}
+	s.t = t
+	t.Cleanup(s.Stop)
+	return s
+}
+
+// Run runs a server on a free port, with no bucket yet and its data in dir,
+// until Stop. The error is [ErrNoModules] where there is no way to build it.
+func Run(dir string) (*Server, error) {
+	path, err := binary()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{AccessKey: "swabtest", SecretKey: rand.Text(), binary: path, dir: dir}
 	for _, sub := range []string{"data", "meta", "iam"} {
-		if err := os.Mkdir(filepath.Join(s.dir, sub), 0o755); err != nil {
-			t.Fatal(err)
+		if err := os.MkdirAll(filepath.Join(s.dir, sub), 0o755); err != nil {
+			return nil, err
 		}
 	}
-	t.Cleanup(s.Stop)
 	// Another process may take the port between its choice and its use.
-	for try := range 5 {
+	for range 5 {
 		if s.address, err = freeAddress(); err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 		s.Endpoint = "http://" + s.address
 		if err = s.start(); err == nil {
-			return s
+			return s, nil
 		}
-		t.Logf("try %d to start versitygw: %v", try+1, err)
 	}
-	t.Fatalf("versitygw does not start: %v", err)
-	return nil
+	return nil, fmt.Errorf("versitygw does not start: %w", err)
 }
 
 func freeAddress() (string, error) {
@@ -150,7 +160,8 @@ func (s *Server) Stop() {
 	s.process = nil
 }
 
-// Restart runs the server again, at the same address and with the same data.
+// Restart runs a server of Start again, at the same address and with the same
+// data.
 func (s *Server) Restart() {
 	s.t.Helper()
 	s.Stop()

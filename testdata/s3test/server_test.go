@@ -45,7 +45,7 @@ func TestBinaryIsBuiltOnce(t *testing.T) {
 	for i := range paths {
 		wg.Go(func() {
 			path, err := binary()
-			if err != nil && err != errNoModules {
+			if err != nil && err != ErrNoModules {
 				t.Error(err)
 			}
 			paths[i] = path
@@ -65,8 +65,8 @@ func TestUnreachableProxyIsTold(t *testing.T) {
 	t.Setenv(envBin, cache)
 	t.Setenv("GOPROXY", "off")
 	t.Setenv("GOMODCACHE", filepath.Join(t.TempDir(), "empty"))
-	if path, err := binary(); err != errNoModules {
-		t.Fatalf("%q, %v; want %v", path, err, errNoModules)
+	if path, err := binary(); err != ErrNoModules {
+		t.Fatalf("%q, %v; want %v", path, err, ErrNoModules)
 	}
 	entries, err := os.ReadDir(cache)
 	if err != nil {
