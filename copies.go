@@ -1,10 +1,12 @@
 package swab
 
 import (
+	"cmp"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"slices"
 	"time"
 
@@ -42,13 +44,17 @@ func (d *Daemon) inheritOne(c tail.Copy, now time.Time) error {
 		return err
 	}
 	defer done()
+	away, err := d.awayOf(c.Of)
+	if err != nil {
+		return err
+	}
 	id := ledger.BatchID{Class: ledger.CopyClass}
 	var ranges []ledger.CopyRange
 	var cut *bool // the original's, where the copy ends where that was read to
 	d.ledger.View(func(s *ledger.State) {
 		id.Number = s.Copies + 1
 		if e, ok := s.Inherits(c.Num); ok && e == c.Extent {
-			ranges = s.CopyRanges(c.Num, e)
+			ranges = s.CopyRanges(c.Num, e, away)
 			if of := s.Files[c.Of]; of.Cursor == e.To {
 				cut = new(of.Cut)
 			}
@@ -177,49 +183,48 @@ func (in *inheriting) original(r ledger.CopyRange) (knownSums, io.Closer, error)
 	if r.Batch == (ledger.BatchID{}) {
 		return knownSums{}, nil, nil
 	}
-	var ranges []ledger.Range
-	var day string
-	in.d.ledger.View(func(s *ledger.State) {
-		if b := s.Batches[r.Batch]; b != nil {
-			ranges, day = b.PlainRanges(), b.SumsKey
-		}
-	})
-	if ranges == nil { // erased this moment
-		return knownSums{}, nil, nil
-	}
-	key, err := in.d.keys.Get(day)
-	if errors.Is(err, ledger.ErrNoKey) {
-		return knownSums{}, nil, nil
+	sums, err := in.d.rangeSums(r.Batch, r.Index)
+	if errors.Is(err, tail.ErrOtherGeneration) || errors.Is(err, ledger.ErrNoKey) || errors.Is(err, fs.ErrNotExist) {
+		return knownSums{}, nil, nil // erased this moment, or never to be had again
 	}
 	if err != nil {
 		return knownSums{}, nil, err
 	}
-	file, err := in.d.spool.Sums(ship.ID(r.Batch))
-	if err != nil {
-		return knownSums{}, nil, nil // dropped this moment, or never to be had again
+	known := knownSums{pieces: sums.pieces}
+	for _, p := range sums.pieces {
+		known.sums = append(known.sums, p.Sums(sums.file, sums.key))
 	}
-	return knownSums{ledger.NewRangeSums(file, key, ranges, r.Index), ranges[r.Index].To}, file, nil
+	return known, sums, nil
 }
 
-// knownSums are the sums of an original's range; the zero value has none.
+// knownSums are the sums of an original's range, piece by piece; the zero value
+// has none.
 type knownSums struct {
-	sums *ledger.RangeSums
-	end  int64 // of the original's range
+	pieces []ledger.Piece
+	sums   []*ledger.RangeSums
 }
 
-// holds compares a block of the copy, unless the copy has only a part of it.
-// Blocks that were overwritten before they were copied say nothing.
+// holds compares a block of the copy with the sums of all that lies in it, but
+// for what the copy has only a part of. Blocks that were overwritten before
+// they were copied say nothing.
 func (k knownSums) holds(off int64, p []byte) error {
 	end := off + int64(len(p))
-	if k.sums == nil || end%ledger.BlockSize != 0 && end != k.end {
-		return nil
-	}
-	ok, err := k.sums.Match(off, p)
-	if err != nil || ok {
-		return err
-	}
-	if slices.ContainsFunc(p, func(c byte) bool { return !blankByte(c) }) {
-		return errNoCopy
+	first, _ := slices.BinarySearchFunc(k.pieces, off, func(a ledger.Piece, off int64) int { return cmp.Compare(a.To, off+1) })
+	for i := first; i < len(k.pieces) && k.pieces[i].From < end; i++ {
+		from, to := max(off, k.pieces[i].From), min(end, k.pieces[i].To)
+		whole := ledger.Extent{
+			From: max(k.pieces[i].From, from/ledger.BlockSize*ledger.BlockSize),
+			To:   min(k.pieces[i].To, (from/ledger.BlockSize+1)*ledger.BlockSize),
+		}
+		if (ledger.Extent{From: from, To: to}) != whole {
+			continue
+		}
+		part := p[from-off : to-off]
+		if ok, err := k.sums[i].Match(from, part); err != nil {
+			return err
+		} else if !ok && slices.ContainsFunc(part, func(c byte) bool { return !blankByte(c) }) {
+			return errNoCopy
+		}
 	}
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 
 	"swab/ledger"
 	"swab/retain"
+	"swab/ship"
 	"swab/tail"
 )
 
@@ -104,6 +105,9 @@ func (k *known) load(dir string, state *ledger.State) error {
 			return err
 		}
 	}
+	if err := recallAll(dir, state); err != nil {
+		return err
+	}
 	k.state = state
 	k.byIno, k.away, k.mode = map[uint64][]uint64{}, map[uint64]bool{}, map[uint64]string{}
 	for _, num := range slices.Sorted(maps.Keys(state.Files)) {
@@ -112,6 +116,31 @@ func (k *known) load(dir string, state *ledger.State) error {
 		}
 		ino := state.Files[num].ID.Ino
 		k.byIno[ino] = append(k.byIno[ino], num)
+	}
+	return nil
+}
+
+// recallAll brings back the ranges that stand in sums files alone.
+func recallAll(dir string, state *ledger.State) error {
+	for id, b := range state.Batches {
+		if b.Away == nil {
+			continue
+		}
+		f, err := os.Open(filepath.Join(spoolDir(dir), ship.ID(id).SumsName()))
+		if err != nil {
+			return err
+		}
+		joined, err := ledger.OpenJoined(f)
+		if err == nil {
+			var ranges []ledger.Range
+			if ranges, _, err = joined.Ranges(0); err == nil {
+				err = state.Recall(id, ranges)
+			}
+		}
+		f.Close()
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }

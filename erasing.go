@@ -48,6 +48,7 @@ func (d *Daemon) erase(ctx context.Context) error {
 	d.erasing.Lock()
 	defer d.erasing.Unlock()
 	errs := d.keepPseudonyms() // first: it waits for no file
+	errs = errors.Join(errs, d.recallDue())
 	failed := map[uint64]bool{}
 	raced := 0
 	for ctx.Err() == nil {
@@ -74,7 +75,7 @@ func (d *Daemon) erase(ctx context.Context) error {
 			failed[num] = true
 		}
 	}
-	return errors.Join(errs, d.finishFiles(), d.dropSums(), d.dropKeys())
+	return errors.Join(errs, d.finishFiles(), d.joinRanges(), d.dropSums(), d.dropKeys())
 }
 
 func (d *Daemon) hints() retain.Hints {
@@ -237,29 +238,25 @@ func (d *Daemon) overwriteFile(num uint64, list []retain.Verdict) error {
 	return failed
 }
 
-// overwriteRange compares and overwrites one range.
+// overwriteRange compares and overwrites one range, piece by piece as it was
+// sealed.
 func (d *Daemon) overwriteRange(w *os.File, v retain.Verdict, fill retain.Fill, lock sync.Locker) (retain.Result, error) {
-	var ranges []ledger.Range
-	var day string
-	d.ledger.View(func(s *ledger.State) {
-		if b := s.Batches[v.Batch]; b != nil {
-			ranges, day = b.PlainRanges(), b.SumsKey
-		}
-	})
-	if ranges == nil {
-		return retain.Result{}, tail.ErrOtherGeneration
-	}
-	key, err := d.keys.Get(day)
+	var all retain.Result
+	sums, err := d.rangeSums(v.Batch, v.Index)
 	if err != nil {
-		return retain.Result{}, err
-	}
-	sums, err := d.spool.Sums(ship.ID(v.Batch))
-	if err != nil {
-		return retain.Result{}, fmt.Errorf("sums of batch %s: %w", v.Batch, err)
+		return all, err
 	}
 	defer sums.Close()
-	extent := ledger.Extent{From: v.Range.From, To: v.Range.To}
-	return retain.Overwrite(w, extent, ledger.NewRangeSums(sums, key, ranges, v.Index), fill, lock)
+	for _, piece := range sums.pieces {
+		one, err := retain.Overwrite(w, piece.Extent, piece.Sums(sums.file, sums.key), fill, lock)
+		all.Erased += one.Erased
+		all.Skipped = append(all.Skipped, one.Skipped...)
+		all.Stretched = all.Stretched || one.Stretched
+		if err != nil {
+			return all, err
+		}
+	}
+	return all, nil
 }
 
 // punch gives the blocks back, in runs as long as they are.
@@ -377,7 +374,7 @@ func (d *Daemon) spoolKnown(id ship.ID) (body, sums bool) {
 			d.ahead = ledger.BatchID(id).String()
 		}
 		if b := s.Batches[ledger.BatchID(id)]; b != nil {
-			body, sums = !b.Shipped && ledger.BatchID(id).HasObject(), b.RawLeft()
+			body, sums = !b.Shipped && ledger.IsObject(id.Class), b.RawLeft()
 		}
 	})
 	return body, sums

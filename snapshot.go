@@ -65,6 +65,9 @@ func (d *Daemon) Snapshot() status.Snapshot {
 			}
 		}
 		for _, b := range st.Batches {
+			if a := b.Away; a != nil && classes[a.Class] != nil {
+				older(classes[a.Class], a.Oldest, now)
+			}
 			for _, r := range b.Ranges {
 				if c := classes[r.Class]; c != nil && !r.Gone {
 					older(c, r.Oldest, now)

@@ -21,6 +21,8 @@ const (
 
 	stepKeyMade      step = "key made"      // a day's key of pseudonyms is on the disk; no event yet
 	stepKeyDestroyed step = "key destroyed" // such a key is overwritten and unlinked; no event yet
+	stepJoining step = "joining" // the sums of joined ranges have their name in the spool; no event yet
+	stepJoined  step = "joined"  // the joined event is in the ledger; the sums of their own are still there
 )
 
 // steps lists them in the order in which a batch goes through them.
@@ -31,6 +33,9 @@ var steps = [...]step{
 
 // copySteps lists those of a copy, before its bytes go the way of all others.
 var copySteps = [...]step{stepCompared, stepInherited}
+
+// joinSteps lists those of ranges that are kept, before they come to their limit.
+var joinSteps = [...]step{stepJoining, stepJoined}
 
 // reached tells a test where the daemon is.
 func (d *Daemon) reached(s step) {

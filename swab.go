@@ -70,8 +70,10 @@ type Daemon struct {
 	// expiring is held while a range is made to expire: all classes draw their
 	// numbers from one row.
 	expiring sync.Mutex
-	// copying is held while a copy inherits: for the same reason.
+	// copying is held while a copy inherits: for the same reason, and so that
+	// no range of its original joins others meanwhile.
 	copying  sync.Mutex
+	joinedAt time.Time // when ranges were last looked at to be joined; erasing guards it
 	keysMu   sync.Mutex
 	keysHeld map[string]int // days whose key a batch under way has
 	sumsMu   sync.Mutex

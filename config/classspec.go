@@ -58,6 +58,8 @@ func checkClassName(name string) error {
 	switch name {
 	case "ledger":
 		return errors.New(`"ledger" cannot name a class: the ledger's own objects lie under class=ledger/`)
+	case "joined":
+		return errors.New(`"joined" cannot name a class: the ledger names ranges by it that are kept for a while`)
 	case "expire":
 		return errors.New(`"expire" cannot name a class: the ledger names ranges by it that were never sealed`)
 	case "copy":

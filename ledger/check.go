@@ -200,7 +200,7 @@ func (s *State) Imbalances() []string {
 	}
 	for id, b := range s.Batches {
 		for _, r := range b.Ranges {
-			if !b.Shipped && id.HasObject() {
+			if !b.Shipped && IsObject(id.Class) {
 				of(r.Class).sealed += r.Len()
 			}
 		}

@@ -13,7 +13,7 @@ const CopyClass = "copy"
 
 // HasObject tells whether a batch becomes an object in the store, which those
 // of the reserved classes do not.
-func (b BatchID) HasObject() bool { return b.Class != ExpireClass && b.Class != CopyClass }
+func (b BatchID) HasObject() bool { return IsObject(b.Class) }
 
 // Copied says that the bytes [From, To) of File are those of the same range of
 // In, and that In accounts for them. It has two forms.
@@ -254,10 +254,17 @@ type CopyRange struct {
 	Index int
 }
 
-// CopyRanges cuts [e.From, e.To) of a copy like its original's ranges.
-func (s *State) CopyRanges(file uint64, e Extent) []CopyRange {
+// CopyRanges cuts [e.From, e.To) of a copy like its original's ranges. away are
+// those of the original that the fold does not hold (see [AwayRanges]).
+func (s *State) CopyRanges(file uint64, e Extent, away []CopyRange) []CopyRange {
 	of := s.Files[file].Follows()
 	var list []CopyRange
+	for _, r := range away {
+		if r.From = max(r.From, e.From); r.From < min(r.To, e.To) {
+			r.File, r.To, r.Lines = file, min(r.To, e.To), 0
+			list = append(list, r)
+		}
+	}
 	for id, b := range s.Batches {
 		for i, r := range b.Ranges {
 			if r.File != of || r.Gone || r.To <= e.From || r.From >= e.To {

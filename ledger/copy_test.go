@@ -41,7 +41,7 @@ func (s *story) inherit(t *rapid.T, st *State, files []uint64) (Event, bool) {
 			return Event{}, false
 		}
 		c.To, c.Batch, c.SumsKey = e.To, BatchID{CopyClass, st.Copies + 1}, "2026-11-23"
-		for _, r := range st.CopyRanges(file, e) {
+		for _, r := range st.CopyRanges(file, e, nil) {
 			c.Ranges = append(c.Ranges, r.Range)
 		}
 	}
@@ -169,7 +169,7 @@ func TestCopyRangesHaveTheAgesOfTheOriginals(t *testing.T) {
 		shipEvent("api", 1), eraseEvent(ReasonShipped, "api", 1), erasedEvent("api", 1), copyEvent(2, 1, "api", 250))
 	l.View(func(s *State) {
 		e, ok := s.Inherits(2)
-		got := s.CopyRanges(2, e)
+		got := s.CopyRanges(2, e, nil)
 		if !ok || len(got) != 3 || e != (Extent{0, 250}) {
 			t.Fatalf("%v: %+v", e, got)
 		}

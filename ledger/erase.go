@@ -157,6 +157,9 @@ func (s *State) settled(id BatchID) bool {
 	if id.Class == CopyClass {
 		return id.Number <= s.Copies && id.Number > 0
 	}
+	if id.Class == JoinedClass {
+		return id.Number <= s.Joins && id.Number > 0
+	}
 	c := s.Classes[id.Class]
 	return c != nil && id.Number <= c.Sealed && id.Number > 0
 }

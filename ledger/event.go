@@ -25,6 +25,8 @@ const (
 	KindExpire   Kind = "expire"
 	KindLost     Kind = "lost"
 	KindCopied   Kind = "copied"
+	KindJoined   Kind = "joined"
+	KindRecalled Kind = "recalled"
 	KindClose    Kind = "close"
 	KindRefused  Kind = "refused"
 	KindKey      Kind = "key"
@@ -60,6 +62,8 @@ type Event struct {
 	Expire   *Expire    `json:"expire,omitempty"`
 	Lost     *Lost      `json:"lost,omitempty"`
 	Copied   *Copied    `json:"copied,omitempty"`
+	Joined   *Joined    `json:"joined,omitempty"`
+	Recalled *Recalled  `json:"recalled,omitempty"`
 	Close    *FileClose `json:"close,omitempty"`
 	Refused  *Refused   `json:"refused,omitempty"`
 	Key      *KeyEvent  `json:"key,omitempty"`
@@ -405,7 +409,8 @@ func (e *Event) content() (Kind, error) {
 		{KindStart, e.Start != nil}, {KindFork, e.Fork != nil}, {KindPolicy, e.Policy != nil}, {KindSnapshot, e.Snapshot != nil},
 		{KindOpen, e.Open != nil}, {KindSeen, e.Seen != nil}, {KindSeal, e.Seal != nil},
 		{KindShip, e.Ship != nil}, {KindErase, e.Erase != nil}, {KindErased, e.Erased != nil},
-		{KindExpire, e.Expire != nil}, {KindLost, e.Lost != nil}, {KindCopied, e.Copied != nil}, {KindClose, e.Close != nil},
+		{KindExpire, e.Expire != nil}, {KindLost, e.Lost != nil}, {KindCopied, e.Copied != nil},
+		{KindJoined, e.Joined != nil}, {KindRecalled, e.Recalled != nil}, {KindClose, e.Close != nil},
 		{KindRefused, e.Refused != nil}, {KindKey, e.Key != nil}, {KindCut, e.Cut != nil},
 		{KindReveal, e.Reveal != nil}, {KindStop, e.Stop != nil},
 	} {

@@ -39,6 +39,10 @@ func (s *State) apply(e *Event, sum string) error {
 		err = s.applyLost(e.Lost)
 	case KindCopied:
 		err = s.applyCopied(e, sum)
+	case KindJoined:
+		err = s.applyJoined(e, sum)
+	case KindRecalled:
+		err = s.applyRecalled(e.Recalled)
 	case KindClose:
 		err = s.applyClose(e.Close)
 	case KindKey:
@@ -92,7 +96,7 @@ func (s *State) applyOpen(e *Event) error {
 	if !o.legalStream() {
 		return fmt.Errorf("file %d: no stream %q", o.File, o.Stream)
 	}
-	if o.Size < 0 || o.Class == "" || o.Class == ExpireClass || o.Class == CopyClass {
+	if o.Size < 0 || o.Class == "" || !IsObject(o.Class) {
 		return fmt.Errorf("file %d: size %d, class %q", o.File, o.Size, o.Class)
 	}
 	f := &File{
@@ -188,7 +192,7 @@ func (s *State) advanceTo(f *File, r Range) {
 func (s *State) applySeal(e *Event, sum string) error {
 	seal := e.Seal
 	c := s.Classes[seal.Batch.Class]
-	if c == nil || !seal.Batch.HasObject() {
+	if c == nil || !IsObject(seal.Batch.Class) {
 		return fmt.Errorf("batch %s of a class that has no files", seal.Batch)
 	}
 	if seal.Batch.Number != c.Sealed+1 {
@@ -231,7 +235,7 @@ func (s *State) applySeal(e *Event, sum string) error {
 func (s *State) applyShip(e *Event) error {
 	id := e.Ship.Batch
 	b, c := s.Batches[id], s.Classes[id.Class]
-	if b == nil || c == nil || !id.HasObject() {
+	if b == nil || c == nil || !IsObject(id.Class) {
 		return fmt.Errorf("batch %s is not sealed", id)
 	}
 	if b.Shipped || id.Number != c.Shipped+1 {
@@ -284,6 +288,7 @@ func (s *State) applyClose(c *FileClose) error {
 	delete(s.Files, c.File)
 	s.release(c.File, f.Heir)
 	for id, b := range s.Batches {
+		b.Away.without(c.File)
 		for i := range b.Ranges {
 			if b.Ranges[i].File == c.File {
 				b.Ranges[i].Gone = true

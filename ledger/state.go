@@ -31,6 +31,8 @@ type State struct {
 	NextExpire uint64 `json:"next_expire"`
 	// Copies counts the batches "copy/NUMBER" that there were.
 	Copies uint64 `json:"copies,omitempty"`
+	// Joins counts the batches "joined/NUMBER" that there were.
+	Joins uint64 `json:"joins,omitempty"`
 
 	Policies map[string]Retention `json:"policies"`
 	Classes  map[string]*Class    `json:"classes"`
@@ -148,6 +150,11 @@ type Batch struct {
 	// Copies are shipped when this batch is: copies of its bytes, and of older
 	// ones.
 	Copies []BatchID `json:"copies,omitempty"`
+	// Away is set while the ranges of a batch "joined/NUMBER" stand in its sums
+	// file alone; then Ranges is empty.
+	Away *AwayRanges `json:"away,omitempty"`
+	// Depth of a joined batch: how often its ranges joined others.
+	Depth int `json:"depth,omitempty"`
 }
 
 // BatchRange is a range of a batch and how far its erasing came.
@@ -155,12 +162,12 @@ type BatchRange struct {
 	Range
 	Class  string `json:"class"`            // of the file
 	Intent Reason `json:"intent,omitempty"` // an erase intent is open
-	Gone   bool   `json:"gone,omitempty"`   // nothing of it is raw any more
+	Gone   bool   `json:"gone,omitempty"`   // nothing of it is raw any more, or it joined others
 }
 
 // RawLeft tells whether any range of the batch is still raw.
 func (b *Batch) RawLeft() bool {
-	return slices.ContainsFunc(b.Ranges, func(r BatchRange) bool { return !r.Gone })
+	return b.Away.any() || slices.ContainsFunc(b.Ranges, func(r BatchRange) bool { return !r.Gone })
 }
 
 // PlainRanges returns the ranges alone.
@@ -311,6 +318,11 @@ func (s *State) Clone() *State {
 		copied := *batch
 		copied.Ranges = slices.Clone(batch.Ranges)
 		copied.Copies = slices.Clone(batch.Copies)
+		if batch.Away != nil {
+			away := *batch.Away
+			away.Files = slices.Clone(away.Files)
+			copied.Away = &away
+		}
 		c.Batches[id] = &copied
 	}
 	return &c

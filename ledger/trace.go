@@ -22,9 +22,9 @@ type Query struct {
 type Trace struct {
 	query Query
 	files map[uint64]*FileTrace
-	// open finds the traces of a batch's ranges by index; nil where the range
-	// is of no interest.
-	open    map[BatchID][]*RangeTrace
+	// open finds the traces of a batch's ranges by index; none where the range
+	// is of no interest, and several where it was joined of them.
+	open    map[BatchID][][]*RangeTrace
 	fills   map[string]string // by class
 	begun   bool              // the first snapshot was taken
 	batches int
@@ -81,7 +81,7 @@ type RangeTrace struct {
 
 // NewTrace begins a history.
 func NewTrace(q Query) *Trace {
-	return &Trace{query: q, files: map[uint64]*FileTrace{}, fills: map[string]string{}, open: map[BatchID][]*RangeTrace{}}
+	return &Trace{query: q, files: map[uint64]*FileTrace{}, fills: map[string]string{}, open: map[BatchID][][]*RangeTrace{}}
 }
 
 // Files returns the histories by number, their ranges by offset.
@@ -141,6 +141,8 @@ func (t *Trace) Add(e *Event) {
 		t.lost(e)
 	case KindCopied:
 		t.copied(e)
+	case KindRecalled:
+		t.recalled(e.Recalled, e.At)
 	case KindShip:
 		t.each(Ref{Batch: e.Ship.Batch}, func(r *RangeTrace) {
 			r.Shipped, r.How, r.Verified = e.At, e.Ship.How, e.Ship.Verified
@@ -193,8 +195,8 @@ func (t *Trace) snapshot(e *Event) {
 			continue
 		}
 		t.take(id, b.Key, b.PlainRanges(), b.SealedAt)
-		for i, r := range t.open[id] {
-			if r != nil {
+		for i, list := range t.open[id] {
+			for _, r := range list {
 				r.Shipped, r.Reason = b.ShippedAt, b.Ranges[i].Intent
 			}
 		}
@@ -207,7 +209,7 @@ func (t *Trace) take(id BatchID, key string, ranges []Range, at time.Time) {
 	if whole {
 		t.batches++
 	}
-	batch := make([]*RangeTrace, len(ranges))
+	batch := make([][]*RangeTrace, len(ranges))
 	found := false
 	for i, r := range ranges {
 		f := t.files[r.File]
@@ -216,8 +218,9 @@ func (t *Trace) take(id BatchID, key string, ranges []Range, at time.Time) {
 		}
 		f.Size = max(f.Size, r.To)
 		found = true
-		batch[i] = &RangeTrace{class: f.Class, From: r.From, To: r.To, Lines: r.Lines, Oldest: r.Oldest, At: at, Batch: id, Key: key}
-		f.Ranges = append(f.Ranges, batch[i])
+		one := &RangeTrace{class: f.Class, From: r.From, To: r.To, Lines: r.Lines, Oldest: r.Oldest, At: at, Batch: id, Key: key}
+		batch[i] = []*RangeTrace{one}
+		f.Ranges = append(f.Ranges, one)
 	}
 	if found {
 		t.open[id] = batch
@@ -247,11 +250,35 @@ func (t *Trace) copied(e *Event) {
 // each calls fn for the ranges that ref names and someone asked for. A whole
 // batch means those that are not erased yet, as in the fold.
 func (t *Trace) each(ref Ref, fn func(r *RangeTrace)) {
-	for i, r := range t.open[ref.Batch] {
-		if r != nil && (ref.Only == nil || slices.Contains(ref.Only, i)) {
-			fn(r)
+	for i, list := range t.open[ref.Batch] {
+		if ref.Only == nil || slices.Contains(ref.Only, i) {
+			for _, r := range list {
+				fn(r)
+			}
 		}
 	}
+}
+
+// recalled finds, for the ranges of a joined batch, those that they were joined
+// of: what becomes of the one becomes of the others.
+func (t *Trace) recalled(r *Recalled, at time.Time) {
+	batch := make([][]*RangeTrace, len(r.Ranges))
+	for i, whole := range r.Ranges {
+		f := t.files[whole.File]
+		if f == nil {
+			continue
+		}
+		for _, part := range f.Ranges {
+			if part.From >= whole.From && part.To <= whole.To && !part.Lost && part.Erased.IsZero() {
+				batch[i] = append(batch[i], part)
+			}
+		}
+		if len(batch[i]) == 0 && t.wantsFile(whole.File) { // sealed before the first snapshot
+			one := &RangeTrace{class: f.Class, From: whole.From, To: whole.To, Lines: whole.Lines, Oldest: whole.Oldest, At: at, Batch: r.Batch}
+			batch[i], f.Ranges = []*RangeTrace{one}, append(f.Ranges, one)
+		}
+	}
+	t.open[r.Batch] = batch
 }
 
 func (t *Trace) erased(e *Event) {

@@ -29,6 +29,9 @@ type ID struct {
 // least twelve digits.
 func (id ID) String() string { return fmt.Sprintf("%s-%012d", id.Class, id.Number) }
 
+// SumsName is the name of the batch's sums file in the spool.
+func (id ID) SumsName() string { return id.String() + sumsSuffix }
+
 // check refuses a class that would not make a plain file name.
 func (id ID) check() error {
 	if !plainWord(id.Class) {

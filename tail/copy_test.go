@@ -17,7 +17,7 @@ func (w *world) inherit() (n int) {
 		e := &ledger.Copied{File: c.Num, From: c.Extent.From, To: c.Extent.To, In: c.Of, SumsKey: ledger.Day(w.clock())}
 		w.ledger.View(func(s *ledger.State) {
 			e.Batch = ledger.BatchID{Class: ledger.CopyClass, Number: s.Copies + 1}
-			for _, r := range s.CopyRanges(c.Num, c.Extent) {
+			for _, r := range s.CopyRanges(c.Num, c.Extent, nil) {
 				e.Ranges = append(e.Ranges, r.Range)
 			}
 		})

@@ -62,7 +62,8 @@ func kindNames() []string {
 	var out []string
 	for _, k := range []ledger.Kind{
 		ledger.KindStart, ledger.KindFork, ledger.KindPolicy, ledger.KindSnapshot, ledger.KindOpen, ledger.KindSeen, ledger.KindSeal, ledger.KindShip,
-		ledger.KindErase, ledger.KindErased, ledger.KindExpire, ledger.KindLost, ledger.KindCopied, ledger.KindClose, ledger.KindRefused,
+		ledger.KindErase, ledger.KindErased, ledger.KindExpire, ledger.KindLost, ledger.KindCopied, ledger.KindJoined, ledger.KindRecalled,
+		ledger.KindClose, ledger.KindRefused,
 		ledger.KindKey, ledger.KindReveal,
 		ledger.KindCut, ledger.KindStop,
 	} {
@@ -116,6 +117,10 @@ func (c classes) of(e *ledger.Event) []string {
 		out = append(out, c[e.Lost.File])
 	case e.Copied != nil:
 		out = append(out, c[e.Copied.File])
+	case e.Joined != nil:
+		refs(e.Joined.Refs)
+	case e.Recalled != nil:
+		out = append(out, c[e.Recalled.Ranges[0].File])
 	case e.Close != nil:
 		out = append(out, c[e.Close.File])
 	}
@@ -171,6 +176,10 @@ func describe(e *ledger.Event, files classes) string {
 		return fmt.Sprintf("%s bytes %s at least: gone before they were read (%s)", file(e.Lost.File), rangeWords(e.Lost.From, e.Lost.To), e.Lost.Why)
 	case ledger.KindCopied:
 		return fmt.Sprintf("%s bytes %s: the same as in file %d, which accounts for them", file(e.Copied.File), rangeWords(e.Copied.From, e.Copied.To), e.Copied.In)
+	case ledger.KindJoined:
+		return fmt.Sprintf("%s: the sums of %s, whose raw bytes stay for a while", e.Joined.Batch, refWords(e.Joined.Refs))
+	case ledger.KindRecalled:
+		return fmt.Sprintf("%s: %s looked at again", e.Recalled.Batch, counted(len(e.Recalled.Ranges), "range"))
 	case ledger.KindClose:
 		return fmt.Sprintf("%s: %s", file(e.Close.File), e.Close.Why)
 	case ledger.KindRefused:
