@@ -21,8 +21,8 @@ const (
 
 	stepKeyMade      step = "key made"      // a day's key of pseudonyms is on the disk; no event yet
 	stepKeyDestroyed step = "key destroyed" // such a key is overwritten and unlinked; no event yet
-	stepJoining step = "joining" // the sums of joined ranges have their name in the spool; no event yet
-	stepJoined  step = "joined"  // the joined event is in the ledger; the sums of their own are still there
+	stepJoining      step = "joining"       // the sums of joined ranges have their name in the spool; no event yet
+	stepJoined       step = "joined"        // the joined event is in the ledger; the sums of their own are still there
 )
 
 // steps lists them in the order in which a batch goes through them.
