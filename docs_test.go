@@ -96,7 +96,7 @@ func cell(s string) string { return strings.NewReplacer("|", `\|`, "*", `\*`).Re
 
 // TestDocsFlagsAreFlags finds flags that a page names and swab does not know.
 func TestDocsFlagsAreFlags(t *testing.T) {
-	known := map[string]bool{"help": true, "objects": true, "explain": true, "stats": true, "sample": true}
+	known := map[string]bool{"help": true, "objects": true, "explain": true, "stats": true, "sample": true, "hosts": true, "since": true, "until": true}
 	for _, f := range config.Flags() {
 		known[f.Name] = true
 	}

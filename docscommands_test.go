@@ -124,7 +124,7 @@ func parses(t *testing.T, path, flagsFile string, words []string) int {
 	}
 	sub, args := words[1], slices.Clone(words[2:])
 	if sub != "run" {
-		if !slices.Contains([]string{"scrub", "ledger", "reveal", "demo", "version", "help"}, sub) {
+		if !slices.Contains([]string{"scrub", "verify", "ledger", "reveal", "demo", "version", "help"}, sub) {
 			t.Errorf("%s: there is no command swab %s", path, sub)
 		}
 		if sub == "ledger" && (len(args) == 0 || !slices.Contains([]string{"check", "show", "trace", "repair"}, args[0])) {

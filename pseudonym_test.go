@@ -71,7 +71,8 @@ func (b *bench) reveal(day, pseudonym string, now time.Time) (string, error) {
 func (b *bench) scrubs() []string {
 	var list []string
 	for _, e := range b.events(ledger.KindSeal) {
-		list = append(list, e.Seal.Scrub)
+		mode, _, _ := strings.Cut(e.Seal.Scrub, " ") // without what is blanked
+		list = append(list, mode)
 	}
 	return list
 }
@@ -258,6 +259,7 @@ func TestACopiedLogOfSeveralDaysKeepsEveryLine(t *testing.T) {
 	}
 	for _, e := range b.events(ledger.KindSeal) {
 		_, day, _ := strings.Cut(e.Seal.Scrub, "/")
+		day, _, _ = strings.Cut(day, " ")
 		for _, r := range e.Seal.Ranges {
 			if of := ledger.Day(time.Unix(r.Oldest, 0)); of < day {
 				t.Errorf("bytes of %s under the key of %s", of, day)

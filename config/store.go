@@ -131,8 +131,8 @@ func ParseCodec(s string) (Codec, error) {
 	return c, nil
 }
 
-// parseEndpoint takes the URL of an S3-compatible service.
-func parseEndpoint(s string) (string, error) {
+// ParseEndpoint takes the URL of an S3-compatible service, or nothing.
+func ParseEndpoint(s string) (string, error) {
 	if s == "" {
 		return "", nil
 	}
@@ -153,7 +153,8 @@ func parseEndpoint(s string) (string, error) {
 	return strings.TrimRight(s, "/"), nil
 }
 
-func parseRegion(s string) (string, error) {
+// ParseRegion takes the name of a region, or nothing.
+func ParseRegion(s string) (string, error) {
 	for _, r := range s {
 		if r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '-' && r != '_' {
 			return "", errors.New("not a region. Write its name, such as eu-central-1")

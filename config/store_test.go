@@ -47,13 +47,13 @@ func TestCodecsAreReadAndWritten(t *testing.T) {
 
 func TestServiceAddresses(t *testing.T) {
 	for s, want := range map[string]string{"": "", "http://127.0.0.1:7070/": "http://127.0.0.1:7070", "https://s3.example.org/base": "https://s3.example.org/base", "http://[::1]:80": "http://[::1]:80"} {
-		if got, err := parseEndpoint(s); got != want || err != nil {
-			t.Errorf("parseEndpoint(%q) = %q, %v; want %q", s, got, err, want)
+		if got, err := ParseEndpoint(s); got != want || err != nil {
+			t.Errorf("ParseEndpoint(%q) = %q, %v; want %q", s, got, err, want)
 		}
 	}
 	for _, s := range []string{"host", "ftp://host", "http://", "http://:80", "http://host:99999", "http://host/?a", "http://host/#a", "http://u:p@host", "http://ho st", "://"} {
-		if got, err := parseEndpoint(s); err == nil {
-			t.Errorf("parseEndpoint(%q) = %q, want an error", s, got)
+		if got, err := ParseEndpoint(s); err == nil {
+			t.Errorf("ParseEndpoint(%q) = %q, want an error", s, got)
 		}
 	}
 	for _, s := range []string{"alias/a b", "a\nb", "\xff"} {

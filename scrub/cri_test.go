@@ -63,6 +63,8 @@ func TestPiecesOfAMessageAreJoinedBeforeLooking(t *testing.T) {
 		{"a secret in three", "secrets", []string{`oP {"password":"hun`, "oP ter", `oF 2","b":"203.0.113.7"}`}, []string{`oP {"password":"[redacted]`, "oP ", `oF ","b":"203.0.113.0"}`}},
 		{"an address of a person", "secrets", []string{"oP to bob@host.exa", "oF mple ok"}, []string{"oP to [redacted]", "oF  ok"}},
 		{"a secret, the address kept", "keep", []string{"oP 203.0.113.7 token=hun", "oF ter2 203.0.113.7"}, []string{"oP 203.0.113.7 token=[redacted]", "oF  203.0.113.7"}},
+		{"a tag is no user", "secrets", []string{"oF [17/May/2015:10:05:03 +0000] a", "oP [17/May/2015:10:05:03", "oF  +0000] a"}, []string{"oF [17/May/2015:10:05:03 +0000] a", "oP [17/May/2015:10:05:03", "oF  +0000] a"}},
+		{"a user behind a head", "secrets", []string{"oF 203.0.113.7 - F [17/May/2015:10:05:03 +0000] a"}, []string{"oF 203.0.113.0 - [redacted] [17/May/2015:10:05:03 +0000] a"}},
 		{"a secret without an end", "secrets", []string{"oP a password=hun"}, []string{"oP a password=[redacted]"}},
 		{"a token without an end", "secrets", []string{"oP a eyJhbGciOi"}, []string{"oP a [redacted]"}},
 		{"a field of addresses", "ip", []string{"oP ip=34058", "oF 03783 x"}, []string{"oP ip=3405803776", "oF  x"}},
@@ -113,7 +115,11 @@ func drawCRI(alphabet []string, draw func(n int) int) (c criText) {
 		}
 		stream, tag := draw(2), "PPF"[draw(3)]
 		l := criLine{message: -1, text: words()}
-		if draw(6) > 0 {
+		if draw(6) == 0 {
+			if _, v := readHead([]byte(l.text + "\n")); v == isHead {
+				l.text = "x" + l.text // by chance it would be a piece
+			}
+		} else {
 			l.head = fmt.Sprintf("%sstd%s %c ", testTime, [...]string{"out", "err"}[stream], tag)
 			l.message = open[stream]
 			if l.message < 0 && tag == 'P' {

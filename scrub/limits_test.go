@@ -17,6 +17,8 @@ func TestKnownLimitsAreThoseOfThePage(t *testing.T) {
 		{"1.2.3.4.443 >", "1.2.3.0.443 >"},
 		{"1.2.3.4.5", "1.2.3.4.5"},
 		{"192.168.1.1.443.6", "192.168.1.1.443.6"},
+		// A name whose first group could be a word.
+		{"fdab--1.ipv6-literal.net", "fdab--1.ipv6-literal.net"},
 		// A port without brackets.
 		{"2001:db8::1:443", "2001:db8::"},
 		// Notations that only a field's name gives away, and those that nothing does.

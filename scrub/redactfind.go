@@ -1,5 +1,7 @@
 package scrub
 
+import "bytes"
+
 // What is found without a field's name: JWTs, passwords in URLs, e-mail
 // addresses, and the columns of the combined log format.
 
@@ -207,10 +209,18 @@ func (r *redact) combinedDate(i int) bool {
 	if u <= lo || r.src[u-1] != ' ' {
 		u = r.thirdWord(lo, b-1)
 	}
-	if user := r.src[u : b-1]; len(user) > 0 && string(user) != "-" && string(user) != `\"\"` && string(user) != `""` {
+	if user := r.src[u : b-1]; len(user) > 0 && !r.pieceTag(lo, u, user) && string(user) != "-" && string(user) != `\"\"` && string(user) != `""` {
 		r.replace(u, b-1)
 	}
 	return true
+}
+
+// pieceTag reports whether the word at u, behind a container's time and stream,
+// is the tag of the line's head, and no user.
+func (r *redact) pieceTag(lo, u int, word []byte) bool {
+	before := r.src[lo:u]
+	return (word[0] == 'P' || word[0] == 'F') && (len(word) == 1 || word[1] == ':') &&
+		(bytes.HasSuffix(before, []byte(" stdout ")) || bytes.HasSuffix(before, []byte(" stderr ")))
 }
 
 // thirdWord gives where the last word before e begins, if it is the third of its

@@ -320,6 +320,9 @@ func dirError(op, key string, err error) error {
 		e.Code, e.Hint = CodeNoDirectory, "mount or make the store directory, then start again"
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
 		e.Code, e.Hint = CodeAccessDenied, "let swab's user write there"
+		if op != opPut {
+			e.Hint = "let its user read there"
+		}
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		e.Code, e.Hint = CodeNoSpace, "the store's file system is full"
 	case errors.Is(err, syscall.EXDEV), errors.Is(err, syscall.EOPNOTSUPP):

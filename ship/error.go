@@ -15,6 +15,7 @@ const (
 	opPut  = "put"
 	opHead = "head"
 	opOpen = "open"
+	opList = "list"
 )
 
 // Values of Error.Code. Those that S3 defines are spelled as S3 spells them
@@ -43,8 +44,13 @@ const (
 	CodeNoDirectory = "NoDirectory"
 	// CodeNoSpace and CodeIO: the file system of a store directory is full, or
 	// failed otherwise.
-	CodeNoSpace         = "NoSpace"
-	CodeIO              = "InputOutput"
+	CodeNoSpace = "NoSpace"
+	CodeIO      = "InputOutput"
+	// CodeArchived: the object lies in a storage class that must be restored
+	// before it can be read.
+	CodeArchived = "InvalidObjectState"
+	// CodeListing: the store lists what it should not, or in another order.
+	CodeListing         = "Listing"
 	CodeInvalidKey      = "InvalidKey"
 	CodeInvalidObject   = "InvalidObject"
 	CodeInvalidMetadata = "InvalidMetadata"
@@ -53,8 +59,8 @@ const (
 // Error is a store's refusal, or its silence. The text says what was asked for,
 // what came back, and what to do where that is known.
 type Error struct {
-	Op     string // "put", "head" or "open"
-	Key    string
+	Op     string // "put", "head", "open" or "list"
+	Key    string // of a list the prefix, which may be empty
 	Status int    // of HTTP, 0 if there was none
 	Code   string // what a caller may branch on
 	// Hint is what an operator can do about it, empty if unknown.
@@ -68,7 +74,11 @@ type Error struct {
 
 func (e *Error) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "store %s of %s: ", e.Op, e.Key)
+	b.WriteString("store " + e.Op)
+	if e.Key != "" {
+		b.WriteString(" of " + e.Key)
+	}
+	b.WriteString(": ")
 	if e.Status != 0 {
 		fmt.Fprintf(&b, "HTTP %d ", e.Status)
 	}
@@ -91,6 +101,7 @@ func (e *Error) Permanent() bool {
 	switch e.Code {
 	case CodeNoSuchBucket, CodeAccessDenied, CodeInvalidAccessKey, CodeSignature, CodeNoCredentials,
 		CodeNoDirectory, CodeInvalidKey, CodeInvalidObject, CodeInvalidMetadata, CodeUnverified, CodeNotImplemented,
+		CodeArchived, CodeListing,
 		"ExpiredToken", "InvalidToken", "TokenRefreshRequired", "AllAccessDisabled", "AccountProblem",
 		"PermanentRedirect", "AuthorizationHeaderMalformed", "InvalidBucketName", "InvalidBucketState",
 		"MethodNotAllowed", "InvalidRequest", "InvalidArgument", "KMS.DisabledException", "KMS.NotFoundException":

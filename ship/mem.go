@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -77,6 +78,34 @@ func (m *Mem) Keys() []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return slices.Sorted(maps.Keys(m.objects))
+}
+
+// List lists the keys that were there when it began.
+func (m *Mem) List(_ context.Context, prefix, after string, visit func(Listed) error) error {
+	for _, key := range m.Keys() {
+		if !strings.HasPrefix(key, prefix) || key <= after {
+			continue
+		}
+		m.mu.Lock()
+		o := m.objects[key]
+		m.mu.Unlock()
+		if err := visit(Listed{Key: key, Size: int64(len(o.body))}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Get reads an object.
+func (m *Mem) Get(_ context.Context, key string) (io.ReadCloser, Info, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	o, ok := m.objects[key]
+	if !ok {
+		return nil, Info{}, notFound(opOpen, key)
+	}
+	info := Info{Size: o.info.Size, Metadata: maps.Clone(o.info.Metadata)}
+	return io.NopCloser(bytes.NewReader(o.body)), info, nil
 }
 
 // contextReader reads r until ctx ends.

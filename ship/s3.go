@@ -49,12 +49,13 @@ type S3Options struct {
 	KMSKey string
 }
 
-// S3 is a store in a bucket. Put needs s3:PutObject and nothing else; Head and
-// Open need s3:GetObject.
+// S3 is a store in a bucket. Put needs s3:PutObject and nothing else; Head,
+// Open and Get need s3:GetObject, List needs s3:ListBucket.
 type S3 struct {
 	opts   S3Options
 	client *s3.Client
 	creds  aws.CredentialsProvider
+	page   int32 // keys a page of List; tests have smaller ones
 	// unconditional is set once the server has refused If-None-Match as not
 	// implemented; Put then goes without.
 	unconditional atomic.Bool
@@ -104,7 +105,7 @@ func NewS3(ctx context.Context, o S3Options) (*S3, error) {
 	if client.Options().Region == "" {
 		return nil, fmt.Errorf("s3 bucket %s: no region is named: set --region or AWS_REGION", o.Bucket)
 	}
-	return &S3{opts: o, client: client, creds: cfg.Credentials}, nil
+	return &S3{opts: o, client: client, creds: cfg.Credentials, page: s3Page}, nil
 }
 
 // Put stores the object under the condition If-None-Match: *, with its SHA-256
@@ -199,17 +200,8 @@ func (s *S3) Head(ctx context.Context, key string) (Info, error) {
 // Open reads an object. The time that the caller takes to read it is bounded
 // by ctx alone.
 func (s *S3) Open(ctx context.Context, key string) (io.ReadCloser, error) {
-	if err := CheckKey(key); err != nil {
-		return nil, &Error{Op: opOpen, Key: key, Code: CodeInvalidKey, Err: err}
-	}
-	if err := s.signable(ctx, opOpen, key); err != nil {
-		return nil, err
-	}
-	out, err := s.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.opts.Bucket, Key: &key})
-	if err != nil {
-		return nil, s.failure(ctx, opOpen, key, err)
-	}
-	return out.Body, nil
+	body, _, err := s.Get(ctx, key)
+	return body, err
 }
 
 // spoolBody remembers that the body could not be read, which the SDK reports

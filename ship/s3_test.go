@@ -77,6 +77,20 @@ func (p prefixed) Open(ctx context.Context, key string) (io.ReadCloser, error) {
 	return p.Store.Open(ctx, p.prefix+"/"+key)
 }
 
+func (p prefixed) Get(ctx context.Context, key string) (io.ReadCloser, Info, error) {
+	return p.Store.(Getter).Get(ctx, p.prefix+"/"+key)
+}
+
+func (p prefixed) List(ctx context.Context, prefix, after string, visit func(Listed) error) error {
+	if after != "" {
+		after = p.prefix + "/" + after
+	}
+	return p.Store.(Lister).List(ctx, p.prefix+"/"+prefix, after, func(o Listed) error {
+		o.Key = strings.TrimPrefix(o.Key, p.prefix+"/")
+		return visit(o)
+	})
+}
+
 func TestS3TellsItsDateAndChecksTheSum(t *testing.T) {
 	server := s3test.Start(t)
 	server.Setenv(t)

@@ -75,7 +75,7 @@ func codeOf(code string, status int, op string) string {
 	case status == http.StatusNotImplemented:
 		return CodeNotImplemented
 	case code == "NotFound" || code == "" && status == http.StatusNotFound:
-		if op == opPut {
+		if op == opPut || op == opList {
 			return CodeNoSuchBucket
 		}
 		return CodeNoSuchKey
@@ -101,6 +101,9 @@ func (s *S3) hint(e *Error, region string) string {
 	case CodeAccessDenied:
 		if e.Op == opPut {
 			return fmt.Sprintf("the credentials need s3:PutObject on %s/*", s.opts.Bucket)
+		}
+		if e.Op == opList {
+			return fmt.Sprintf("the credentials need s3:ListBucket on %s", s.opts.Bucket)
 		}
 		return fmt.Sprintf("the credentials need s3:GetObject on %s/*, and s3:ListBucket to be told that a key is not there", s.opts.Bucket)
 	case CodeInvalidAccessKey, CodeSignature, "ExpiredToken", "InvalidToken":

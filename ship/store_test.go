@@ -74,6 +74,8 @@ func testStore(t *testing.T, open func(t *testing.T) Store) {
 		"UnreadableBodyIsNamed":    testUnreadable,
 		"ProbeFindsTheCondition":   testProbe,
 		"VerifyHeadAgrees":         testVerifyHead,
+		"ListIsInKeyOrder":         testList,
+		"GetTellsAndReads":         testGet,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}

@@ -38,6 +38,7 @@ func commands() []command {
 	return []command{
 		{"run", "the daemon; --once reads to the end and leaves, --dry-run touches nothing", run},
 		{"scrub", "a filter: standard input to standard output, without addresses", scrubCommand},
+		{"verify", "read the store back: checksums, no gaps, no address left", verifyCommand},
 		{"ledger", "check, show, trace or repair the record of every raw byte", ledgerCommand},
 		{"reveal", "a pseudonym back to its address, while its key lives", revealCommand},
 		{"demo", "a self-contained run: nine little writers, a directory as store, and the proof", demoCommand},

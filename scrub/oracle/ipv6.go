@@ -46,15 +46,26 @@ type reading struct {
 	length int    // in the text
 }
 
+const (
+	// maxTokens is how many groups and separators are looked at; an address has
+	// 17 at most, and stands among others.
+	maxTokens = 40
+	// maxDashed holds ten groups with their dashes, bytes; more are no address.
+	maxDashed = 64
+)
+
 // read tries every beginning of the text that is made of groups and
 // separators, the longest first.
 func read(rest string) (reading, bool) {
 	run := groupsRE.FindString(rest)
+	if !strings.ContainsAny(run, `:%\&`) {
+		return reading{}, false
+	}
 	var ends []int
 	end, tooLong := 0, false
 	var plain strings.Builder
 	var plains []string
-	for _, m := range tokenRE.FindAllStringIndex(rest[:min(len(rest), len(run)+4)], -1) {
+	for _, m := range tokenRE.FindAllStringIndex(rest[:min(len(rest), len(run)+4)], maxTokens+2) {
 		t := rest[m[0]:m[1]]
 		if m[0] != end {
 			break
@@ -76,7 +87,7 @@ func read(rest string) (reading, bool) {
 		}
 		plain.WriteString(t)
 		ends, plains = append(ends, m[1]), append(plains, plain.String())
-		if tooLong || len(ends) > 40 {
+		if tooLong || len(ends) > maxTokens {
 			break
 		}
 	}
@@ -132,11 +143,15 @@ func groups(left, rest string) (netip.Addr, int, bool) {
 
 // inGroup reports that a group or an escape began before rest.
 func inGroup(left, rest string) bool {
-	if !hexEndRE.MatchString(rest[:1]) {
+	if !isHex(rest[0]) {
 		return false
 	}
-	if hexEndRE.MatchString(left) && !escaped(left) {
+	if left != "" && isHex(left[len(left)-1]) && !escaped(left) {
 		return true
+	}
+	left = left[max(0, len(left)-maxEscape):]
+	if !strings.ContainsAny(left, `\%`) {
+		return false
 	}
 	m := openRE.FindString(left)
 	if m == "" {
@@ -153,7 +168,15 @@ func inGroup(left, rest string) bool {
 
 // escaped reports that what stands before ends an escape or a colour, and so
 // touches nothing.
-func escaped(left string) bool { return escapeRE.MatchString(left) || colourRE.MatchString(left) }
+func escaped(left string) bool {
+	return endsEscape(left) || (strings.HasSuffix(left, "m") || strings.HasSuffix(left, "K")) && colourRE.MatchString(left)
+}
+
+// endsEscape reports that an escape ends left.
+func endsEscape(left string) bool {
+	left = left[max(0, len(left)-maxEscape):]
+	return strings.ContainsAny(left, `\%`) && escapeRE.MatchString(left)
+}
 
 func (r reading) accepted(left, rest string) bool {
 	right := rest[r.length:]
@@ -248,7 +271,7 @@ func (r reading) later(rest, right string, gap int) bool {
 
 // dashes finds 2001-db8--1, inside a host name.
 func dashes(left, rest string) (netip.Addr, int, bool) {
-	run := dashesRE.FindString(rest)
+	run := dashesRE.FindString(rest[:min(len(rest), maxDashed)])
 	if left != "" && isAlnum(left[len(left)-1]) && !escaped(left) || !strings.Contains(run, "-") || inGroup(left, rest) {
 		return netip.Addr{}, 0, false
 	}
@@ -256,7 +279,7 @@ func dashes(left, rest string) (netip.Addr, int, bool) {
 	if !strings.ContainsAny(words[0], "0123456789") {
 		return netip.Addr{}, 0, false
 	}
-	for k := len(words); k > 1; k-- {
+	for k := min(len(words), 10); k > 1; k-- {
 		head := strings.Join(words[:k], "-")
 		a, err := netip.ParseAddr(strings.ReplaceAll(head, "-", ":"))
 		if err != nil {

@@ -82,9 +82,19 @@ func findLine(line string) (spans []Span) {
 	return spans
 }
 
-// starts are the bytes that an address may begin with: a digit, a colon, or the
-// first byte of an encoded one.
-const starts = `0123456789abcdefABCDEF:%\&`
+// mayBegin reports whether an address can begin a text: it takes no expression
+// to see that most places of a line are none. One begins with a separator of
+// groups, plain or encoded, or with a number and what parts it from the next.
+func mayBegin(text string) bool {
+	n := 0
+	for n < len(text) && n <= maxNumber && isHex(text[n]) {
+		n++
+	}
+	if n == 0 {
+		return strings.IndexByte(`:%\&`, text[0]) >= 0
+	}
+	return n <= maxNumber && n < len(text) && strings.IndexByte(`.:-_,%\&`, text[n]) >= 0
+}
 
 // The rules look at so many bytes of the text before and after the place where an
 // address may begin: more than any of them needs, and few enough that a long
@@ -92,12 +102,18 @@ const starts = `0123456789abcdefABCDEF:%\&`
 const (
 	lookBehind = 256
 	lookAhead  = 512
+	// maxNumber is the length of the longest number in an address, digits: that
+	// of a group in decimal.
+	maxNumber = 5
+	// maxEscape is the length of the longest escape, bytes; as often as anyone
+	// would encode a percent sign.
+	maxEscape = 24
 )
 
 // findAt looks for an address that begins at i. What stands before from belongs
 // to another address.
 func findAt(text string, from, i int) (Span, bool) {
-	if strings.IndexByte(starts, text[i]) < 0 {
+	if !mayBegin(text[i:]) {
 		return Span{}, false
 	}
 	left := text[max(from, i-lookBehind):i]
@@ -118,7 +134,7 @@ func findAt(text string, from, i int) (Span, bool) {
 // number reports that a number may begin after left: no digit stands there, or
 // one that ends an escape.
 func number(left string) bool {
-	return left == "" || !isDigit(left[len(left)-1]) || escapeRE.MatchString(left)
+	return left == "" || !isDigit(left[len(left)-1]) || endsEscape(left)
 }
 
 // octets makes an address of four decimal numbers.
@@ -157,14 +173,14 @@ func quad(left, rest string) (netip.Addr, int, bool) {
 		b := a.As4()
 		return netip.AddrFrom4([4]byte{b[3], b[2], b[1], b[0]}), n, true
 	}
-	if strings.HasPrefix(strings.ToLower(right), ".ip6.") {
+	if hasPrefixFold(right, ".ip6.") {
 		return a, 0, false
 	}
 	if p := portRE.FindStringSubmatch(right); p != nil {
 		after := right[len(p[0]):]
 		port, _ := strconv.Atoi(p[1])
 		tcpdump := dumpRE.MatchString(after) || strings.HasSuffix(left, "> ") || strings.HasSuffix(strings.ToLower(left), "ip ")
-		if p[2] != "" || port > 65535 || after != "" && isDigit(after[0]) || strings.HasPrefix(strings.ToLower(after), ".ip6.") ||
+		if p[2] != "" || port > 65535 || after != "" && isDigit(after[0]) || hasPrefixFold(after, ".ip6.") ||
 			a.As4()[0] <= 2 && !tcpdump {
 			return a, 0, false
 		}
@@ -245,5 +261,10 @@ func reverse6(left, rest string) (netip.Addr, int, bool) {
 	return a, n, err == nil
 }
 
+func hasPrefixFold(s, prefix string) bool {
+	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
+}
+
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 func isAlnum(c byte) bool { return isDigit(c) || 'a' <= c|0x20 && c|0x20 <= 'z' }
+func isHex(c byte) bool   { return isDigit(c) || 'a' <= c|0x20 && c|0x20 <= 'f' }
