@@ -22,7 +22,10 @@ type book struct {
 	o     Options
 	store string // of the last start
 	nodes map[streamNode]bool
-	keep  map[string]time.Duration // by class; 0 is as the operator says
+	// left are names that the state directory gave up at a fork, with the last
+	// number of each class until then: what came later is the original's.
+	left map[streamNode]map[string]uint64
+	keep map[string]time.Duration // by class; 0 is as the operator says
 
 	mu      sync.Mutex
 	classes map[string]*shelf
@@ -41,6 +44,7 @@ type shelf struct {
 	first   uint64 // number of entries[0]
 	entries []entry
 	begins  uint64 // the first number whose seal the ledger still has
+	sealed  uint64 // the last number
 	shipped uint64 // the last number that the store took
 	some    bool   // an object of it is in the store
 }
@@ -75,7 +79,7 @@ const mostDoubts = 100_000
 // openBook reads the ledger of a state directory, beside a daemon that runs.
 func openBook(o Options) (*book, error) {
 	b := &book{
-		o: o, nodes: map[streamNode]bool{}, keep: map[string]time.Duration{},
+		o: o, nodes: map[streamNode]bool{}, left: map[streamNode]map[string]uint64{}, keep: map[string]time.Duration{},
 		classes: map[string]*shelf{}, doubts: map[string]doubt{},
 	}
 	if err := b.walk(b.read); err != nil {
@@ -105,6 +109,8 @@ func (b *book) read(e *ledger.Event, sum string) error {
 		for class, p := range e.Start.Policies {
 			b.keep[class] = p.Keep.Duration()
 		}
+	case e.Fork != nil:
+		b.fork(e.Fork)
 	case e.Policy != nil && e.Policy.New != nil:
 		b.keep[e.Policy.Class] = e.Policy.New.Keep.Duration()
 	case e.Snapshot != nil:
@@ -114,6 +120,7 @@ func (b *book) read(e *ledger.Event, sum string) error {
 		if s.begins == 0 {
 			s.begins = e.Seal.Batch.Number
 		}
+		s.sealed = e.Seal.Batch.Number
 		b.seal(e.Seal.Batch, e.Seal.Key, e.Seal.SHA256, e.Seal.Size, e.Seal.Lines, sum)
 	case e.Ship != nil:
 		s := b.shelf(e.Ship.Batch.Class)
@@ -124,9 +131,33 @@ func (b *book) read(e *ledger.Event, sum string) error {
 
 // node notes a name under which the state directory ships, as keys have it.
 func (b *book) node(host, node string) {
-	if k, err := ship.ParseKey(ship.Key("", "c", time.Unix(0, 0), host, node, 1, [32]byte{}, "")); err == nil {
-		b.nodes[streamNode{k.Host, k.Node}] = true
+	if name, ok := inKeys(host, node); ok {
+		b.nodes[name] = true
 	}
+}
+
+// inKeys is a name as keys have it.
+func inKeys(host, node string) (streamNode, bool) {
+	k, err := ship.ParseKey(ship.Key("", "c", time.Unix(0, 0), host, node, 1, [32]byte{}, ""))
+	return streamNode{k.Host, k.Node}, err == nil
+}
+
+// fork notes the name that a copied state directory gave up.
+func (b *book) fork(f *ledger.Fork) {
+	name, ok := inKeys(f.WasHost, f.WasNode)
+	if !ok {
+		return
+	}
+	b.left[name] = map[string]uint64{}
+	for class, s := range b.classes {
+		b.left[name][class] = s.sealed
+	}
+}
+
+// has tells whether a batch is one of this ledger's.
+func (b *book) has(name streamNode, class string, number uint64) bool {
+	last, left := b.left[name]
+	return b.nodes[name] && (!left || number <= last[class])
 }
 
 // snapshot takes what only a snapshot tells, where segments before it are gone.
@@ -143,8 +174,9 @@ func (b *book) snapshot(s *ledger.Snapshot) {
 		b.keep[class] = p.Keep.Duration()
 	}
 	for class, c := range s.State.Classes {
-		if c != nil && c.Shipped > 0 {
+		if c != nil && c.Sealed > 0 {
 			shelf := b.shelf(class)
+			shelf.sealed = max(shelf.sealed, c.Sealed)
 			shelf.shipped = max(shelf.shipped, c.Shipped)
 		}
 	}
@@ -215,7 +247,7 @@ func shortSum(key, sum string, size int64, lines string) [16]byte {
 // already, and is merely there.
 func (b *book) object(j job, o *seen, sound bool) {
 	k := j.parts
-	if !b.nodes[streamNode{k.Host, k.Node}] {
+	if !b.has(streamNode{k.Host, k.Node}, k.Class, k.Number) {
 		return
 	}
 	d := doubt{
@@ -243,7 +275,7 @@ func (b *book) object(j job, o *seen, sound bool) {
 // what is missing.
 func (b *book) tells(id streamID, gap numberRun) bool {
 	s := b.classes[id.class]
-	if s == nil || !b.nodes[streamNode{id.host, id.node}] || gap.to > s.shipped {
+	if s == nil || !b.has(streamNode{id.host, id.node}, id.class, gap.to) || gap.to > s.shipped {
 		return false
 	}
 	for n := gap.from; n <= gap.to; n++ {

@@ -283,3 +283,21 @@ func TestLedgerThatCannotBeReadIsAnError(t *testing.T) {
 		t.Errorf("a damaged ledger: %v", err)
 	}
 }
+
+// What the original ships under the name that a copy gave up is not the copy's;
+// what was shipped under it before the fork is.
+func TestABatchOfTheOriginalIsNoFaultOfItsCopy(t *testing.T) {
+	stores(t, func(t *testing.T, st both) {
+		p := newPen(t, st, nil)
+		p.ship(batch{number: 1}, batch{number: 2})
+		p.append(ledger.Event{Fork: &ledger.Fork{Host: "web2", Node: "c0de", WasHost: "web1", WasNode: "n0de", Why: "a copy"}})
+		p.append(ledger.Event{Start: &ledger.Start{Version: "test", Host: "web2", Node: "c0de", Store: "mem"}})
+		p.ship(batch{number: 3, host: "web2", node: "c0de"})
+		put(t, st, batch{number: 3, text: "of the original\n"})
+		expect(t, p.verify(nil))
+		put(t, st, batch{number: 2, text: "of nobody\n"})
+		if r := p.verify(nil); len(r.Findings) == 0 {
+			t.Error("a second batch 2 of before the fork is no finding")
+		}
+	})
+}
