@@ -242,7 +242,7 @@ func (b *bench) nothingLeft() {
 // is taken, another one each time; effectsEnv=all lifts it.
 const (
 	effectsTime = 90 * time.Second
-	effectsEnv  = "SWAB_EFFECTS"
+	effectsEnv  = "TEST_EFFECTS"
 )
 
 // Invariant 5 at every boundary between two effects: a run of swab is killed
