@@ -4,10 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -234,38 +237,76 @@ func (b *bench) nothingLeft() {
 	}
 }
 
+// effectsTime is how long the effects of all scenarios may take: enough for all
+// of them on two cores that have nothing else to do. Where it is not, a sample
+// is taken, another one each time; effectsEnv=all lifts it.
+const (
+	effectsTime = 90 * time.Second
+	effectsEnv  = "TEST_EFFECTS"
+)
+
 // Invariant 5 at every boundary between two effects: a run of swab is killed
 // before each system call that changes a file, and in the middle of each write,
 // or gets an error from it, once and from there on; then runs without a fault
 // leave every line once in the store, nothing raw, and nothing left over. -v
 // lists the boundaries.
 func TestInvariant5HoldsAtEveryEffect(t *testing.T) {
+	budget := effectsTime
+	switch {
+	case os.Getenv(effectsEnv) == "all":
+		budget = 24 * time.Hour
+	case testing.Short():
+		budget /= 6
+	}
+	end := time.Now().Add(budget)
+	effects := map[string][]crashtest.Effect{}
+	groups := 0
 	for _, s := range scenarios {
-		effects := s.effects(t)
-		for _, mode := range s.modes {
-			t.Run(s.name+"/"+string(mode), func(t *testing.T) {
-				every := 1
-				if mode == crashtest.Ruin {
-					every = 9 // of those that follow, most are of a few kinds
-				}
-				if testing.Short() {
-					every *= 8
-				}
-				for at := 1; at <= len(effects); at += every {
-					if mode == crashtest.Tear && effects[at-1].Bytes == 0 {
-						continue // a kill is the same
-					}
-					b := memoryBench(t)
-					args, limit := s.prepare(b), time.Now().Add(webLimit)
-					t.Run(fmt.Sprintf("%03d", at), func(t *testing.T) {
-						t.Parallel()
-						b.t = t
-						waitUntil(limit)
-						s.faultAt(b, mode, at, args)
-					})
-				}
-			})
+		effects[s.name] = s.effects(t)
+		groups += len(s.modes)
+	}
+	for _, mode := range allModes { // kills first: what they leave of their time is the others'
+		for _, s := range scenarios {
+			if !slices.Contains(s.modes, mode) {
+				continue
+			}
+			share := time.Until(end) / time.Duration(groups)
+			if mode == crashtest.Kill {
+				share *= 2
+			}
+			groups--
+			t.Run(s.name+"/"+string(mode), func(t *testing.T) { s.faults(t, mode, effects[s.name], share) })
 		}
+	}
+}
+
+// faults goes through the effects in a random order, for as long as it may.
+func (s scenario) faults(t *testing.T, mode crashtest.Mode, effects []crashtest.Effect, share time.Duration) {
+	began := time.Now()
+	var tried atomic.Int64
+	all := 0
+	t.Cleanup(func() { t.Logf("%s, %s: %d of %d effects tried", s.name, mode, tried.Load(), all) })
+	for _, n := range rand.Perm(len(effects)) {
+		if mode == crashtest.Tear && effects[n].Bytes == 0 {
+			continue // a kill is the same
+		}
+		all++
+		few := all <= 4
+		if !few && time.Since(began) > share/3 {
+			continue
+		}
+		b := memoryBench(t)
+		args, limit := s.prepare(b), time.Now().Add(webLimit)
+		t.Run(fmt.Sprintf("%03d", n+1), func(t *testing.T) {
+			t.Parallel()
+			if !few && time.Since(began) > share {
+				return // not tried
+			}
+			tried.Add(1)
+			b.t = t
+			waitUntil(limit)
+			s.faultAt(b, mode, n+1, args)
+		})
 	}
 }
 

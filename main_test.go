@@ -32,7 +32,9 @@ const peakEnv = "TEST_PEAK"
 const crashEnv = "TEST_CRASH_AT"
 
 func TestMain(m *testing.M) {
-	crashtest.Main()
+	if status, done := crashtest.Main(); done {
+		os.Exit(status)
+	}
 	if os.Getenv(daemonEnv) != "" {
 		os.Unsetenv(daemonEnv)
 		if err := runDaemon(os.Args[1:]); err != nil {

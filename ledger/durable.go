@@ -3,6 +3,7 @@ package ledger
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -29,15 +30,25 @@ func writeFileSync(path string, p []byte) error {
 	return syncDir(filepath.Dir(path))
 }
 
-// removeTemps removes what a crash left of segments in dir that had no name yet.
-// No harm if it fails: the next such segment overwrites it.
-func removeTemps(dir string) {
-	entries, _ := os.ReadDir(dir)
+// removeTemps removes what a crash left in the state directory dir of the paths,
+// which may name files that are gone by now, and of segments without a name.
+func removeTemps(dir string) error {
+	temps := []string{filepath.Join(dir, pathsName+tempSuffix)}
+	entries, err := os.ReadDir(filepath.Join(dir, dirName))
+	if err != nil {
+		return err
+	}
 	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), segmentExt+tempSuffix) && e.Type().IsRegular() {
-			os.Remove(filepath.Join(dir, e.Name()))
+		if strings.HasSuffix(e.Name(), segmentExt+tempSuffix) {
+			temps = append(temps, filepath.Join(dir, dirName, e.Name()))
 		}
 	}
+	for _, temp := range temps {
+		if rerr := os.Remove(temp); !errors.Is(rerr, fs.ErrNotExist) {
+			err = errors.Join(err, rerr)
+		}
+	}
+	return err
 }
 
 // syncDir makes the directory's entries durable.

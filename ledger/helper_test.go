@@ -19,7 +19,9 @@ import (
 const childVar = "SWAB_LEDGER_TEST_CHILD"
 
 func TestMain(m *testing.M) {
-	crashtest.Main()
+	if status, done := crashtest.Main(); done {
+		os.Exit(status)
+	}
 	if dir := os.Getenv(effectsVar); dir != "" {
 		appendSome(dir)
 		os.Exit(0)

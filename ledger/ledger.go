@@ -103,11 +103,13 @@ func Open(dir string, opts Options) (*Ledger, error) {
 		return nil, err
 	}
 	l := &Ledger{dir: filepath.Join(dir, dirName), opts: opts, lock: lock}
-	removeTemps(l.dir)
-	os.Remove(filepath.Join(dir, pathsName+tempSuffix)) // it may name files that are gone by now
 	if err := l.load(filepath.Join(dir, tornName)); err != nil {
 		l.Close()
 		return nil, err
+	}
+	if err := removeTemps(dir); err != nil {
+		l.Close()
+		return nil, fmt.Errorf("what a crash left half made: %w", err)
 	}
 	return l, nil
 }

@@ -72,8 +72,7 @@ type Result struct {
 var ErrUnsupported = errors.New("system calls cannot be traced here")
 
 // Run runs cmd, which must not have been started, under a tracer.
-func Run(cmd *exec.Cmd, plan Plan) (Result, error) {
-	var r Result
+func Run(cmd *exec.Cmd, plan Plan) (r Result, err error) {
 	if !supported(plan.Mode) {
 		return r, ErrUnsupported
 	}
@@ -81,8 +80,7 @@ func Run(cmd *exec.Cmd, plan Plan) (Result, error) {
 	if err != nil {
 		return r, err
 	}
-	defer os.Remove(out.Name())
-	defer out.Close()
+	defer func() { err = errors.Join(err, out.Close(), os.Remove(out.Name())) }()
 	dir, err := filepath.EvalSymlinks(plan.Dir)
 	if err != nil {
 		return r, err
@@ -112,43 +110,44 @@ type order struct {
 	Args      []string
 }
 
-// Main is the tracer, and does not return, in a process that [Run] started.
-func Main() {
-	text := os.Getenv(tracerEnv)
-	if text == "" {
-		filtered()
-		return
-	}
-	os.Unsetenv(tracerEnv)
-	var o order
-	err := json.Unmarshal([]byte(text), &o)
-	var r Result
-	if err == nil {
-		r, err = trace(o)
-	}
-	if err == nil {
-		var out []byte
-		if out, err = json.Marshal(r); err == nil {
-			err = os.WriteFile(o.Out, out, 0o600)
-		}
+// Main is the tracer, and true, in a process that [Run] started: the process is
+// to exit with status then. In the one that is traced it has the kernel stop it
+// at its effects, and is false, as in every other.
+func Main() (status int, done bool) {
+	err := filtered()
+	if text := os.Getenv(tracerEnv); err == nil && text != "" {
+		err, done = traced(text), true
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "tracer:", err)
-		os.Exit(1)
+		return 1, true
 	}
-	os.Exit(0)
+	return 0, done
+}
+
+// traced carries out an order.
+func traced(text string) error {
+	var o order
+	if err := errors.Join(os.Unsetenv(tracerEnv), json.Unmarshal([]byte(text), &o)); err != nil {
+		return err
+	}
+	r, err := trace(o)
+	if err != nil {
+		return err
+	}
+	out, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(o.Out, out, 0o600)
 }
 
 // filtered makes this process stop at its effects if it is the one to be traced.
-func filtered() {
+func filtered() error {
 	if os.Getenv(filterEnv) == "" {
-		return
+		return nil
 	}
-	os.Unsetenv(filterEnv)
-	if err := filter(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
+	return errors.Join(os.Unsetenv(filterEnv), filter())
 }
 
 // beneath is path without dir, "." for dir itself, "" if it lies elsewhere.
