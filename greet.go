@@ -14,10 +14,6 @@ import (
 
 // greet says in a few lines what this swab is, does and promises here.
 func (d *Daemon) greet() {
-	if d.greeted {
-		return
-	}
-	d.greeted = true
 	var classes []string
 	files := map[string]int{}
 	for _, f := range d.files.Files() {

@@ -62,7 +62,6 @@ type Daemon struct {
 	// streamsDone is closed when all streams are.
 	streamsDone chan struct{}
 	lastStream  sync.Once
-	greeted     bool
 	shippers    map[string]*shipper // by class
 
 	// erasing is held while ranges are overwritten or files unlinked.
@@ -196,7 +195,9 @@ func (d *Daemon) passOnce(ctx context.Context, progress func(Progress)) error {
 	if err := d.sweep(); err != nil {
 		return err
 	}
-	d.greet()
+	if len(d.streams) == 0 {
+		d.greet()
+	}
 	var shipErr error
 	for full := true; full && shipErr == nil; {
 		for _, l := range d.lanes {

@@ -173,7 +173,7 @@ func describe(e *ledger.Event, files classes) string {
 	case ledger.KindExpire:
 		return fmt.Sprintf("%s bytes %s: a loss, at the limit and never sealed (%s)", file(e.Expire.Range.File), rangeWords(e.Expire.Range.From, e.Expire.Range.To), e.Expire.Why)
 	case ledger.KindLost:
-		return fmt.Sprintf("%s bytes %s at least: gone before they were read (%s)", file(e.Lost.File), rangeWords(e.Lost.From, e.Lost.To), e.Lost.Why)
+		return fmt.Sprintf("%s bytes %s at least: gone before they were sealed (%s)", file(e.Lost.File), rangeWords(e.Lost.From, e.Lost.To), e.Lost.Why)
 	case ledger.KindCopied:
 		return fmt.Sprintf("%s bytes %s: the same as in file %d, which accounts for them", file(e.Copied.File), rangeWords(e.Copied.From, e.Copied.To), e.Copied.In)
 	case ledger.KindJoined:

@@ -167,7 +167,7 @@ func streamWords(kind string) string {
 func rangeRow(r *ledger.RangeTrace, f *ledger.FileTrace) []string {
 	row := []string{"bytes " + rangeWords(r.From, r.To)}
 	if r.Lost {
-		return append(row, fmt.Sprintf("lost %s, before they were read (%s)", stamp(r.At), r.Why))
+		return append(row, fmt.Sprintf("lost %s, before they were sealed (%s)", stamp(r.At), r.Why))
 	}
 	if r.In > 0 && r.Batch.Class == "" {
 		return append(row, fmt.Sprintf("read in its copy #%d since %s", r.In, stamp(r.At)))
