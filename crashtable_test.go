@@ -48,7 +48,7 @@ func TestDocsCrashTableHasEveryStep(t *testing.T) {
 		}
 	}
 	var want []string
-	for _, s := range slices.Concat(copySteps[:], steps[:], []step{stepKeyMade, stepKeyDestroyed}) {
+	for _, s := range slices.Concat(copySteps[:], joinSteps[:], steps[:], []step{stepKeyMade, stepKeyDestroyed}) {
 		want = append(want, string(s))
 	}
 	slices.Sort(have)
@@ -112,6 +112,8 @@ var places = []struct {
 	{regexp.MustCompile(`^state/ledger/.*\.tmp$`), "STATE/ledger/SEGMENT.tmp"},
 	{regexp.MustCompile(`^state/ledger/`), "STATE/ledger/SEGMENT"},
 	{regexp.MustCompile(`^state/lock$`), "STATE/lock"},
+	{regexp.MustCompile(`^state/home$`), "STATE/home"},
+	{regexp.MustCompile(`^state/fork$`), "STATE/fork"},
 	{regexp.MustCompile(`^state/paths\.tmp$`), "STATE/paths.tmp"},
 	{regexp.MustCompile(`^state/ledger\.torn$`), "STATE/ledger.torn"},
 	{regexp.MustCompile(`^(state.*|\.)$`), "STATE"},
