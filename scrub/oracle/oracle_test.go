@@ -222,44 +222,6 @@ func FuzzScannerAndOracleAgree(f *testing.F) {
 	})
 }
 
-// FuzzNoAddressSurvivesAPseudonym chooses words likewise, each three apart.
-// entangled tells whether an address in text is joined to more by a separator:
-// 10-1-2-3-198.51.100.9. A port may follow.
-func entangled(text []byte) bool {
-	joined := func(sep, next int) bool {
-		return sep >= 0 && next >= 0 && max(sep, next) < len(text) && bytes.IndexByte([]byte(":.-_"), text[sep]) >= 0 &&
-			bytes.IndexByte([]byte("0123456789abcdefABCDEF:.-_"), text[next]) >= 0
-	}
-	for _, sp := range oracle.Find(text) {
-		port := sp.Addr.Is4() && sp.End < len(text) && text[sp.End] == ':'
-		if joined(sp.Start-1, sp.Start-2) || !port && joined(sp.End, sp.End+1) {
-			return true
-		}
-	}
-	return false
-}
-
-func FuzzNoAddressSurvivesAPseudonym(f *testing.F) {
-	for k := range len(words) {
-		f.Add([]byte{byte(k), byte(k + 7), byte(k + 31), byte(k + 50)})
-	}
-	all := pseudonymScrubbers(f)
-	f.Fuzz(func(t *testing.T, choices []byte) {
-		var text []byte
-		for group := range slices.Chunk(choices[:min(len(choices), 18)], 3) {
-			word := compose(group)
-			// One address grown into another can be read in more than one way, and
-			// what was no address may be one beside a pseudonym.
-			if strings.Count(colons.Replace(string(word)), "::") > 1 || entangled(word) {
-				return
-			}
-			text = append(append(text, word...), ' ')
-		}
-		for m, s := range all {
-			checkPseudonyms(t, pseudonymModes[m], s, text)
-		}
-	})
-}
 
 func TestScannerAndOracleAgreeOnLogs(t *testing.T) {
 	dir := os.Getenv("SWAB_CORPORA")
