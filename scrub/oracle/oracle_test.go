@@ -222,7 +222,6 @@ func FuzzScannerAndOracleAgree(f *testing.F) {
 	})
 }
 
-
 func TestScannerAndOracleAgreeOnLogs(t *testing.T) {
 	dir := os.Getenv("SWAB_CORPORA")
 	if dir == "" {
