@@ -222,27 +222,6 @@ func FuzzScannerAndOracleAgree(f *testing.F) {
 	})
 }
 
-// FuzzNoAddressSurvivesAPseudonym chooses words likewise, each three apart.
-func FuzzNoAddressSurvivesAPseudonym(f *testing.F) {
-	for k := range len(words) {
-		f.Add([]byte{byte(k), byte(k + 7), byte(k + 31), byte(k + 50)})
-	}
-	all := pseudonymScrubbers(f)
-	f.Fuzz(func(t *testing.T, choices []byte) {
-		var text []byte
-		for group := range slices.Chunk(choices[:min(len(choices), 18)], 3) {
-			word := compose(group)
-			if strings.Count(colons.Replace(string(word)), "::") > 1 {
-				return
-			}
-			text = append(append(text, word...), ' ')
-		}
-		for m, s := range all {
-			checkPseudonyms(t, pseudonymModes[m], s, text)
-		}
-	})
-}
-
 func TestScannerAndOracleAgreeOnLogs(t *testing.T) {
 	dir := os.Getenv("SWAB_CORPORA")
 	if dir == "" {
