@@ -55,7 +55,7 @@ func TestMetricsCarryBothAccounts(t *testing.T) {
 	s := healthy()
 	s.Classes = s.Classes[:1]
 	s.Classes[0].Account = ledger.Account{
-		Written: 1111111, Unread: 1, SealedBytes: 10, ShippedBytes: 100, Expired: 1000, Lost: 1110000,
+		Written: 1111111, Unread: 1, SealedBytes: 10, ShippedBytes: 100, Expired: 1000, Lost: 1100000, Copied: 10000,
 		Present: 111, Erased: 11000, Removed: 1100000,
 	}
 	reg := prometheus.NewPedanticRegistry()
