@@ -168,9 +168,7 @@ func (d *Daemon) overwrite(plan []retain.Verdict) (failed []uint64, err error) {
 func (d *Daemon) overwriteFile(num uint64, list []retain.Verdict) error {
 	f := d.files.File(num)
 	if f == nil {
-		ended := false
-		d.ledger.View(func(s *ledger.State) { ended = s.Files[num] == nil })
-		if ended {
+		if d.ended(num) {
 			return nil // its ranges are closed with it; the next plan knows
 		}
 		return fmt.Errorf("file %d is not open; its raw bytes cannot be overwritten", num)
@@ -236,6 +234,12 @@ func (d *Daemon) overwriteFile(num uint64, list []retain.Verdict) error {
 	}
 	d.reached(stepErased)
 	return failed
+}
+
+// ended tells whether a generation is no more.
+func (d *Daemon) ended(num uint64) (ended bool) {
+	d.ledger.View(func(s *ledger.State) { ended = s.Files[num] == nil })
+	return ended
 }
 
 // overwriteRange compares and overwrites one range, piece by piece as it was

@@ -351,7 +351,11 @@ func (d *Daemon) record(b *building, id ledger.BatchID, lastKey time.Time, sumsK
 		event.Lines += r.Lines
 	}
 	if err := d.ledger.Append(ledger.Event{Seal: &event}); err != nil {
-		return errors.Join(err, d.withdraw(id))
+		err = errors.Join(err, d.withdraw(id))
+		if f := d.endedOf(b); f != nil && d.ledger.Broken() == nil {
+			return &fileError{f, tail.ErrRewritten} // since it was read
+		}
+		return err
 	}
 	for f, streams := range b.open {
 		if delete(l.open, f); streams != 0 {
@@ -375,6 +379,16 @@ func (d *Daemon) withdraw(id ledger.BatchID) error {
 	return errors.Join(d.spool.RemoveBody(ship.ID(id), true), d.spool.RemoveSums(ship.ID(id)))
 }
 
+// endedOf is a file of a batch whose generation has ended, or nil.
+func (d *Daemon) endedOf(b *building) *tail.File {
+	for i, num := range b.nums {
+		if d.ended(num) {
+			return b.files[i]
+		}
+	}
+	return nil
+}
+
 // building is a batch on its way.
 type building struct {
 	lane   *lane
@@ -382,6 +396,7 @@ type building struct {
 	sums   *ledger.SumWriter
 	ranges []ledger.Range
 	files  []*tail.File
+	nums   []uint64                     // of their generations
 	keyDay string                       // of the key of its pseudonyms; "" for none that is stored
 	open   map[*tail.File]scrub.Streams // for the lane, once the batch is sealed
 }
@@ -426,6 +441,7 @@ func (d *Daemon) fill(ctx context.Context, b *building, waiting []tail.Waiting, 
 		}
 		b.ranges = append(b.ranges, r.Ranges()...)
 		b.files = append(b.files, w.File)
+		b.nums = append(b.nums, r.Ranges()[0].File)
 	}
 	return cmp.Or(ctx.Err(), older)
 }

@@ -35,20 +35,16 @@ const copyLong = time.Hour
 // copyQuiet is how long it must not have grown where leases cannot be had.
 const copyQuiet = 5 * time.Second
 
-// originOf finds what f is a copy of, and how much of it. f.mu is held, or
+// originOf finds what f, of size bytes, is a copy of, and how much of it. f.mu is held, or
 // nobody else has f.
-func (s *Set) originOf(f *File, not uint64, now time.Time) (l likeness, of original, n int64, err error) {
-	info, err := f.f.Stat()
-	if err != nil {
-		return unlike, of, 0, fmt.Errorf("new file: %w", pathless(err))
-	}
+func (s *Set) originOf(f *File, size int64, not uint64, now time.Time) (l likeness, of original, n int64, err error) {
 	best := int64(-1)
 	for _, o := range s.originals(f.place, not) {
 		if s.ruleOf(o.rec.Class, f.rule).Opaque {
 			continue
 		}
 		far := path.Dir(o.place.Path()) != path.Dir(f.place.Path())
-		ol, on, agreed, err := s.compare(f, info.Size(), o, now)
+		ol, on, agreed, err := s.compare(f, size, o, now)
 		if err != nil {
 			return unlike, o, 0, err
 		}
@@ -122,16 +118,19 @@ func (s *Set) judge(f *File, not uint64, now time.Time) (wait bool, err error) {
 	if f.rule.Opaque {
 		return false, nil
 	}
-	l, of, n, err := s.originOf(f, not, now)
+	// In this order: what nobody writes is as long as it is going to be, and is
+	// compared at that length.
+	closed, ok := idle(f.f)
+	info, err := f.f.Stat()
+	if err != nil {
+		return false, fmt.Errorf("new file: %w", pathless(err))
+	}
+	l, of, n, err := s.originOf(f, info.Size(), not, now)
 	if errors.Is(err, errEnded) {
 		f.stranger.of, s.sweep.again = of.num, true
 		return true, nil
 	}
 	if err != nil || l == unlike {
-		return false, err
-	}
-	info, err := f.f.Stat()
-	if err != nil {
 		return false, err
 	}
 	k := &f.stranger
@@ -143,7 +142,6 @@ func (s *Set) judge(f *File, not uint64, now time.Time) (wait bool, err error) {
 	}
 	k.of = of.num
 	quiet := now.Sub(k.grown)
-	closed, ok := idle(f.f)
 	switch {
 	case k.size == 0 && nlink(info) > 0 && (of.file == nil || of.file.ended == 0):
 		return true, nil // nothing waits in it
