@@ -20,6 +20,7 @@ func writeFileSync(path string, p []byte) error {
 	}
 	_, err = f.Write(p)
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		os.Remove(temp) // on a full disk, half a file is in the way
 		return err
 	}
 	if err := os.Rename(temp, path); err != nil {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -52,6 +53,7 @@ type Ledger struct {
 	size     int64
 	head     int64 // bytes of the segment's snapshot
 	reserved int64
+	cramped  bool // no more could be reserved: the disk is full
 	at       link
 	broken   error // a failed sync: nothing can be promised any more
 }
@@ -186,6 +188,7 @@ func (l *Ledger) begin(n int) error {
 	}
 	l.file, l.segment, l.size, l.reserved = f, n, int64(len(line)), 0
 	l.head = l.size
+	l.reserve(0) // at once: what the old segment had is free now
 	l.at = link{sum: sum, n: e.N, group: e.Group, end: true, known: true}
 	l.state.LastAt = e.At
 	return nil
@@ -321,7 +324,9 @@ func (l *Ledger) encode(groups []*group) (lines []byte, at link, refused *group,
 // write appends to the segment and syncs. A write that fails is taken back; a
 // sync that fails is final, since the kernel may have dropped the pages.
 func (l *Ledger) write(p []byte) error {
-	l.reserve(int64(len(p)))
+	if err := l.reserve(int64(len(p))); err != nil {
+		return fmt.Errorf("ledger: %w", err)
+	}
 	if _, err := l.file.WriteAt(p, l.size); err != nil {
 		if terr := l.file.Truncate(l.size); terr != nil {
 			l.broken = fmt.Errorf("ledger: %w", errors.Join(err, terr))
@@ -338,15 +343,32 @@ func (l *Ledger) write(p []byte) error {
 	return nil
 }
 
-// reserve keeps blocks allocated past the end. That they cannot be had is no
-// error: the write will tell.
-func (l *Ledger) reserve(n int64) {
+// reserve keeps blocks allocated past the end, and sees to it that n bytes can
+// be written there. A full disk is told before anything is written: taking half
+// a write back would give the reserve away. That a file system cannot allocate
+// is no error: the write will tell.
+func (l *Ledger) reserve(n int64) error {
 	if l.size+n+reserveBytes/2 <= l.reserved {
-		return
+		l.cramped = false
+		return nil
 	}
-	if allocate(l.file, l.size, n+reserveBytes) == nil {
-		l.reserved = l.size + n + reserveBytes
+	err := allocate(l.file, l.size, n+reserveBytes)
+	if err == nil {
+		l.reserved, l.cramped = l.size+n+reserveBytes, false
+		return nil
 	}
+	if l.cramped = errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT); !l.cramped || l.size+n <= l.reserved {
+		return nil
+	}
+	return err
+}
+
+// Cramped tells whether the disk is full and the ledger lives on its reserve:
+// events that can wait should.
+func (l *Ledger) Cramped() bool {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.cramped
 }
 
 // Broken returns the failed sync that ended this ledger, or nil.
