@@ -188,7 +188,7 @@ func (l *Ledger) begin(n int) error {
 	}
 	l.file, l.segment, l.size, l.reserved = f, n, int64(len(line)), 0
 	l.head = l.size
-	l.reserve(0) // at once: what the old segment had is free now
+	_ = l.reserve(0) // at once, since what the old segment had is free now; the next write tells
 	l.at = link{sum: sum, n: e.N, group: e.Group, end: true, known: true}
 	l.state.LastAt = e.At
 	return nil
