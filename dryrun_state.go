@@ -134,7 +134,7 @@ func recallAll(dir string, state *ledger.State) error {
 		if err == nil {
 			var ranges []ledger.Range
 			if ranges, _, err = joined.Ranges(0); err == nil {
-				err = state.Recall(id, ranges)
+				err = state.Apply(ledger.Event{Recalled: &ledger.Recalled{Batch: id, Ranges: ranges}}, state.LastAt)
 			}
 		}
 		f.Close()

@@ -250,7 +250,7 @@ func (d *Daemon) overwriteRange(w *os.File, v retain.Verdict, fill retain.Fill, 
 	if err != nil {
 		return all, err
 	}
-	defer sums.Close()
+	defer sums.file.Close()
 	for _, piece := range sums.pieces {
 		one, err := retain.Overwrite(w, piece.Extent, piece.Sums(sums.file, sums.key), fill, lock)
 		all.Erased += one.Erased

@@ -28,7 +28,12 @@ func (d *Daemon) expire(l *lane, waiting []tail.Waiting, now time.Time, why stri
 	if len(due) == 0 || !d.mayExpire(now) {
 		return nil
 	}
-	key, done, err := d.dayKey(now)
+	var key *ledger.SumKey
+	var done func()
+	err := d.spare(func() (err error) {
+		key, done, err = d.dayKey(now)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -36,15 +41,19 @@ func (d *Daemon) expire(l *lane, waiting []tail.Waiting, now time.Time, why stri
 	var failed error // the first; a file that cannot be read keeps no other
 	for _, w := range due {
 		for oldest, unread := w.Oldest, true; unread && l.overdue(oldest, now); oldest, unread = w.File.OldestUnread() {
-			r, err := w.File.Take(tail.TakeOptions{
-				Budget: d.cfg.BatchSize, By: now.Add(-l.class.RawLimit).Unix(), Half: true, Now: now, Key: key, Location: time.Local,
+			var taken bool
+			err := d.spare(func() error {
+				r, err := w.File.Take(tail.TakeOptions{
+					Budget: d.cfg.BatchSize, By: now.Add(-l.class.RawLimit).Unix(), Half: true, Now: now, Key: key, Location: time.Local,
+				})
+				if taken = err == nil && r != nil; taken {
+					err = d.expireRange(l, r, key, w, why)
+				}
+				return err
 			})
 			var refused *tail.RefusedError
-			if errors.Is(err, tail.ErrRewritten) || errors.As(err, &refused) || err == nil && r == nil {
+			if !taken && (err == nil || errors.Is(err, tail.ErrRewritten) || errors.As(err, &refused)) {
 				break
-			}
-			if err == nil {
-				err = d.expireRange(l, r, key, w, why)
 			}
 			if err != nil {
 				failed = cmp.Or(failed, err)
@@ -85,38 +94,12 @@ func (d *Daemon) expireRange(l *lane, r *tail.Reader, key *ledger.SumKey, w tail
 	defer d.expiring.Unlock()
 	id := ledger.BatchID{Class: ledger.ExpireClass}
 	d.ledger.View(func(s *ledger.State) { id.Number = s.NextExpire })
-	draft, err := d.spool.Create(ship.ID(id), ship.Codec{})
+	sealed, err := d.expireSums(l, r, key, id)
 	if err != nil {
 		return err
-	}
-	sums := ledger.NewSumWriter(sumsOf{draft}, key)
-	for {
-		c, err := r.Next(l.buf)
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return errors.Join(err, draft.Discard())
-		}
-		if c.Begins {
-			if err := sums.End(); err != nil {
-				return errors.Join(err, draft.Discard())
-			}
-			sums.Begin(c.From)
-		}
-		if _, err := sums.Write(c.Raw); err != nil {
-			return errors.Join(err, draft.Discard())
-		}
 	}
 	// One range an event: what a split found younger waits for its own time.
 	first := r.Ranges()[0]
-	if err := errors.Join(sums.End(), sums.Flush()); err != nil {
-		return errors.Join(err, draft.Discard())
-	}
-	sealed, err := draft.Seal()
-	if err != nil {
-		return err
-	}
 	event := ledger.Expire{
 		Batch: id, Range: first, Sums: hex.EncodeToString(sealed.SumsSHA256[:]), SumsKey: key.Day, Why: why,
 	}
@@ -127,4 +110,35 @@ func (d *Daemon) expireRange(l *lane, r *tail.Reader, key *ledger.SumKey, w tail
 	d.log.Error("bytes reached their limit and could not be sealed; they are lost", "class", l.class.Name,
 		"file", d.fileName(w.File), "bytes", first.Len(), "lines", first.Lines, "why", why)
 	return d.spool.RemoveBody(ship.ID(id), false)
+}
+
+// expireSums reads a range to its end and makes its sums durable.
+func (d *Daemon) expireSums(l *lane, r *tail.Reader, key *ledger.SumKey, id ledger.BatchID) (ship.Sealed, error) {
+	draft, err := d.spool.Create(ship.ID(id), ship.Codec{})
+	if err != nil {
+		return ship.Sealed{}, err
+	}
+	sums := ledger.NewSumWriter(sumsOf{draft}, key)
+	for {
+		c, err := r.Next(l.buf)
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return ship.Sealed{}, errors.Join(err, draft.Discard())
+		}
+		if c.Begins {
+			if err := sums.End(); err != nil {
+				return ship.Sealed{}, errors.Join(err, draft.Discard())
+			}
+			sums.Begin(c.From)
+		}
+		if _, err := sums.Write(c.Raw); err != nil {
+			return ship.Sealed{}, errors.Join(err, draft.Discard())
+		}
+	}
+	if err := errors.Join(sums.End(), sums.Flush()); err != nil {
+		return ship.Sealed{}, errors.Join(err, draft.Discard())
+	}
+	return draft.Seal()
 }

@@ -24,7 +24,7 @@ const joinEvery = 30 * time.Second
 // is held.
 func (d *Daemon) joinRanges() error {
 	now := d.clock.Now()
-	if since := now.Sub(d.joinedAt); since >= 0 && since < joinEvery {
+	if since := now.Sub(d.joinedAt); since >= 0 && since < joinEvery || d.ledger.Cramped() {
 		return nil
 	}
 	d.joinedAt = now
@@ -44,6 +44,9 @@ func (d *Daemon) joinRanges() error {
 			err := d.join(refs, now)
 			if errors.Is(err, fs.ErrNotExist) || errors.Is(err, tail.ErrOtherGeneration) || errors.Is(err, ledger.ErrNoKey) {
 				continue // ranges without sums stay as they are, and are told of when they are due
+			}
+			if fullDisk(err) {
+				return nil // told by who must write; this can wait
 			}
 			if err != nil {
 				return fmt.Errorf("joining ranges that are kept: %w", err)

@@ -35,6 +35,7 @@ type lane struct {
 	// when they come near their limit, and not before.
 	orphan bool
 	unread error // why a file could not be read, of the last one
+	budget int64 // of raw bytes, for a batch: less on a full disk
 	// retry is until when such files are left alone: what waits in them would
 	// make every look's batch due.
 	retry map[*tail.File]time.Time
@@ -58,9 +59,9 @@ const laneBuffer = 256 << 10
 // lanePoll is how often a lane looks whether a batch is due.
 const lanePoll = 250 * time.Millisecond
 
-func newLane(c config.Class, codec config.Codec) (*lane, error) {
+func newLane(c config.Class, codec config.Codec, budget int64) (*lane, error) {
 	l := &lane{
-		class: c, codec: ship.Codec{Name: codec.Name, Level: codec.Level},
+		budget: budget, class: c, codec: ship.Codec{Name: codec.Name, Level: codec.Level},
 		buf: make([]byte, laneBuffer), rules: c.Scrub.String(), retry: map[*tail.File]time.Time{}, older: map[*tail.File]int64{},
 		woken: make(chan struct{}, 1),
 	}
@@ -143,11 +144,12 @@ func (d *Daemon) collect(ctx context.Context, l *lane, force bool) (bool, error)
 	if !l.due(waiting, d.cfg, now, force) {
 		return false, nil
 	}
-	if !d.room(l, waiting, now) {
+	all := waiting
+	if waiting = d.room(l, all, now); len(waiting) == 0 {
 		if d.contact.isUp() {
 			return false, nil // the next put makes room: sealing comes before expiring
 		}
-		return false, d.expire(l, waiting, now, "the spool is full")
+		return false, d.expire(l, all, now, "the spool is full")
 	}
 	if l.class.OnLimit == config.OnLimitExpire {
 		if err := d.expire(l, waiting, now, "the class is not sealed at its limit"); err != nil {
@@ -155,8 +157,12 @@ func (d *Daemon) collect(ctx context.Context, l *lane, force bool) (bool, error)
 		}
 	}
 	sealed, rewritten, err := d.seal(ctx, l, waiting, now)
+	d.crampedBy(l, err, now)
 	if err == nil && rewritten {
 		err = d.sweep() // the next generation begins; nothing was taken of this one
+	}
+	if fullDisk(err) && l.budget > leastBatch {
+		return false, err // a smaller batch may find room
 	}
 	if err != nil {
 		return false, errors.Join(err, d.expire(l, waiting, now, "nothing could be sealed"))
@@ -229,25 +235,6 @@ func (l *lane) due(list []tail.Waiting, cfg *config.Config, now time.Time, force
 // nearLimit is from four fifths of the limit on.
 func (l *lane) nearLimit(w tail.Waiting, now time.Time) bool {
 	return w.Oldest == 0 || now.Sub(time.Unix(w.Oldest, 0)) >= l.class.RawLimit/5*4
-}
-
-// room tells whether the spool takes another batch. At its limit reading
-// stops, and the raw bytes wait where they are; what is near its limit has a
-// reserve of an eighth.
-func (d *Daemon) room(l *lane, list []tail.Waiting, now time.Time) bool {
-	used, limit := d.spool.Used(), d.cfg.SpoolLimit
-	if used < limit {
-		d.told.over("spool/" + l.class.Name)
-		return true
-	}
-	d.told.say(d.log.Warn, "spool/"+l.class.Name, "the spool is full; reading waits until the store takes something",
-		"class", l.class.Name, "spool_bytes", used, "spool_limit", limit)
-	for _, w := range list {
-		if l.nearLimit(w, now) {
-			return used < limit+limit/8
-		}
-	}
-	return false
 }
 
 // seal closes one batch of what waits. A file that is rewritten as it is read,
@@ -408,7 +395,7 @@ func (s sumsOf) Write(p []byte) (int, error) { return s.WriteSums(p) }
 
 // fill reads what waits, file by file, until the batch is full.
 func (d *Daemon) fill(ctx context.Context, b *building, waiting []tail.Waiting, now time.Time, key *ledger.SumKey) error {
-	budget := d.cfg.BatchSize
+	budget := b.lane.budget
 	var older error
 	for _, w := range waiting {
 		if budget <= 0 || ctx.Err() != nil {

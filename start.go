@@ -277,6 +277,7 @@ func (d *Daemon) openState() error {
 			}
 		}
 	})
+	d.diskRoom(d.clock.Now()) // the reserve, while there is room for it
 	d.files = tail.New(tail.Options{
 		Rules: d.rules(), Exclude: d.cfg.Exclude, Follow: d.cfg.Follow, Name: d.names.String, Warn: d.log.Warn,
 	}, d.ledger, d.keys, d.paths)
@@ -348,7 +349,7 @@ func (d *Daemon) begin() error {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(d.cfg.Classes)) {
-		l, err := newLane(d.cfg.Classes[name], d.cfg.Codec)
+		l, err := newLane(d.cfg.Classes[name], d.cfg.Codec, d.cfg.BatchSize)
 		if err != nil {
 			return fmt.Errorf("class %s: %w", name, err)
 		}
@@ -368,7 +369,7 @@ func (d *Daemon) adoptClasses(policies map[string]ledger.Retention) error {
 		}
 		l, err := newLane(config.Class{
 			Name: name, RawLimit: policies[name].RawLimit.Duration(), OnLimit: config.OnLimitSeal, Scrub: orphanPolicy(policies[name].Scrub),
-		}, d.cfg.Codec)
+		}, d.cfg.Codec, d.cfg.BatchSize)
 		if err != nil {
 			return fmt.Errorf("class %s: %w", name, err)
 		}

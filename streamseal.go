@@ -53,7 +53,7 @@ func (d *Daemon) collectStream(ctx context.Context, l *lane, s *stream, now time
 	if overdue && l.class.OnLimit == config.OnLimitExpire && d.mayExpire(now) {
 		return false, d.wipe(s, "the class is not sealed at its limit")
 	}
-	if !d.room(l, waiting, now) {
+	if len(d.room(l, waiting, now)) == 0 {
 		s.stall()
 		if overdue && !d.contact.isUp() && d.mayExpire(now) {
 			return false, d.wipe(s, "at its limit, and the spool is full")
@@ -61,7 +61,7 @@ func (d *Daemon) collectStream(ctx context.Context, l *lane, s *stream, now time
 		return false, nil
 	}
 	s.mu.Lock()
-	text, cut := s.buf.take(d.cfg.BatchSize, last || overdue, l.whole)
+	text, cut := s.buf.take(l.budget, last || overdue, l.whole)
 	from, resumed := s.read-int64(s.buf.held), s.buf.midline
 	s.mu.Unlock()
 	if len(text) == 0 {
@@ -74,8 +74,13 @@ func (d *Daemon) collectStream(ctx context.Context, l *lane, s *stream, now time
 	if cut {
 		r.Lines++
 	}
-	if err := d.sealStream(ctx, l, s, text, r, resumed, now); err != nil {
+	err := d.sealStream(ctx, l, s, text, r, resumed, now)
+	d.crampedBy(l, err, now)
+	if err != nil {
 		s.stall()
+		if fullDisk(err) && l.budget > leastBatch {
+			return false, err // a smaller batch may find room
+		}
 		if overdue && ctx.Err() == nil && d.ledger.Broken() == nil && d.mayExpire(now) {
 			err = errors.Join(err, d.wipe(s, "at its limit, and nothing could be sealed"))
 		}

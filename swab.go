@@ -77,6 +77,11 @@ type Daemon struct {
 	keysHeld map[string]int // days whose key a batch under way has
 	sumsMu   sync.Mutex
 	sums     map[ledger.BatchID]bool // whose sums files are in the spool
+	// spaceMu guards the spool's reserve. fullUntil is until when a full disk is
+	// not tried for what may wait; noReserve: it gives no room away beforehand.
+	spaceMu   sync.Mutex
+	fullUntil time.Time
+	noReserve bool
 	// drain: nothing waits for its batch to fill up any more.
 	drain  chan struct{}
 	once   sync.Once
@@ -332,8 +337,8 @@ func (d *Daemon) sweepOn() error {
 
 func (d *Daemon) noteGrowth() error {
 	grown := append(d.files.Growth(), d.streamGrowth()...)
-	if len(grown) == 0 {
-		return nil
+	if len(grown) == 0 || d.ledger.Cramped() {
+		return nil // on a full disk its reserve is for what must not wait; bytes count as older then
 	}
 	if err := d.ledger.Append(ledger.Event{Seen: &ledger.Seen{Files: grown}}); d.ledger.Broken() != nil {
 		return err

@@ -1,6 +1,7 @@
 package swab
 
 import (
+	"maps"
 	"sync"
 	"time"
 )
@@ -19,6 +20,10 @@ type saying struct {
 
 const sayAgain = time.Minute
 
+// maxSaid bounds what is remembered: so many troubles within a minute have been
+// told, and more of them are not.
+const maxSaid = 256
+
 // say calls log with the message, unless the same was said about the same
 // thing less than a minute ago. "tries" and "error" values are part of what is
 // said only as far as the message is: errors are compared, counters are not.
@@ -34,6 +39,13 @@ func (t *told) say(log func(msg string, args ...any), about, msg string, args ..
 		t.said = map[string]saying{}
 	}
 	last, ok := t.said[about]
+	if !ok && len(t.said) >= maxSaid {
+		maps.DeleteFunc(t.said, func(_ string, s saying) bool { return time.Since(s.at) >= sayAgain })
+		if len(t.said) >= maxSaid {
+			t.mu.Unlock()
+			return
+		}
+	}
 	again := !ok || last.text != text || time.Since(last.at) >= sayAgain
 	if again {
 		t.said[about] = saying{text: text, at: time.Now()}

@@ -2,6 +2,7 @@ package swab
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -31,6 +32,26 @@ func TestTheSameTroubleIsToldOnceAMinute(t *testing.T) {
 		told.say(log, "store", "down", "error", errors.New("403"))
 		if n != 4 {
 			t.Error("it came again after it was over, and was not told")
+		}
+	})
+}
+
+// Invariant 8: what is remembered of troubles is bounded, and goes with time.
+func TestInvariant8ToldTroublesAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told told
+		n := 0
+		log := func(string, ...any) { n++ }
+		for i := range 10 * maxSaid {
+			told.say(log, fmt.Sprint("finish/", i), "left where it is")
+		}
+		if n != maxSaid || len(told.said) != maxSaid {
+			t.Errorf("%d said, %d remembered, want %d", n, len(told.said), maxSaid)
+		}
+		<-time.After(sayAgain)
+		told.say(log, "another", "left where it is")
+		if n != maxSaid+1 || len(told.said) != 1 {
+			t.Errorf("%d said, %d remembered a minute later", n, len(told.said))
 		}
 	})
 }

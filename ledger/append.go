@@ -185,16 +185,19 @@ func (l *Ledger) write(p []byte) error {
 // nothing. Where blocks cannot be allocated at all, the write will tell.
 func (l *Ledger) room(n int64) error {
 	if l.size+n+reserveBytes/2 <= l.reserved {
+		l.cramped = false
 		return nil
 	}
-	if l.file.Allocate(l.size, n+reserveBytes) == nil {
+	err := l.file.Allocate(l.size, n+reserveBytes)
+	l.cramped = errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+	if err == nil {
 		l.reserved = l.size + n + reserveBytes
 		return nil
 	}
 	if l.size+n <= l.reserved {
 		return nil
 	}
-	err := l.file.Allocate(l.size, n)
+	err = l.file.Allocate(l.size, n)
 	switch {
 	case err == nil:
 		l.reserved = l.size + n
@@ -203,4 +206,12 @@ func (l *Ledger) room(n int64) error {
 		return fmt.Errorf("ledger: %w", os.NewSyscallError("fallocate", err))
 	}
 	return nil
+}
+
+// Cramped tells whether the disk is full and the ledger lives on its reserve:
+// events that can wait should.
+func (l *Ledger) Cramped() bool {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.cramped
 }

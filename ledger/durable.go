@@ -22,7 +22,7 @@ func writeFileSync(path string, p []byte) error {
 	}
 	_, err = f.Write(p)
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
+		return errors.Join(err, os.Remove(temp)) // on a full disk, half a file is in the way
 	}
 	if err := os.Rename(temp, path); err != nil {
 		return err

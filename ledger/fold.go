@@ -6,6 +6,22 @@ import (
 	"time"
 )
 
+// NewState returns the fold of no events, for a fold that no segment holds; see
+// [State.Apply].
+func NewState() *State { return newState() }
+
+// Apply folds one event of a time into a state that is nobody's evidence: that
+// of a forecast, or of a test of the rules. The chain's sums are left out. The
+// error says why the event cannot have happened.
+func (s *State) Apply(e Event, at time.Time) error {
+	var err error
+	e.At = at
+	if e.Kind, err = e.content(); err != nil {
+		return err
+	}
+	return s.apply(&e, "")
+}
+
 // apply folds one event into the state, or returns why the event cannot have
 // happened and leaves the state as it was. sum is the chain's sum of the
 // event's line, in hex.

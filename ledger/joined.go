@@ -197,8 +197,3 @@ func (s *State) applyRecalled(r *Recalled) error {
 	s.settle(r.Batch)
 	return nil
 }
-
-// Recall does in a fold that is nobody's evidence what a [Recalled] does.
-func (s *State) Recall(id BatchID, ranges []Range) error {
-	return s.applyRecalled(&Recalled{Batch: id, Ranges: ranges})
-}

@@ -51,6 +51,7 @@ type Ledger struct {
 	size     int64
 	head     int64 // bytes of the segment's snapshot
 	reserved int64
+	cramped  bool // no more could be reserved: the disk is full
 	at       link
 	broken   error // a failed sync: nothing can be promised any more
 	reloads  int   // how often what was folded had to be undone
@@ -219,6 +220,7 @@ func (l *Ledger) begin(n int) error {
 	}
 	l.file, l.segment, l.size, l.reserved = f, n, int64(len(line)), 0
 	l.head = l.size
+	_ = l.room(0) // at once, since what the old segment had is free now; the next write tells
 	l.at = link{sum: sum, n: e.N, group: e.Group, end: true, known: true}
 	l.state.LastAt = e.At
 	return nil

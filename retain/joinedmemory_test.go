@@ -1,4 +1,4 @@
-package ledger_test
+package retain
 
 import (
 	"encoding/json"
@@ -10,15 +10,14 @@ import (
 	"testing"
 	"time"
 
-	. "swab/ledger"
-	"swab/retain"
+	"swab/ledger"
 )
 
 // week is a fold under a daemon that seals a batch a minute of many files whose
 // raw bytes are kept until they are seven days old.
 type week struct {
 	t     *testing.T
-	state *State
+	state *ledger.State
 	disk  string // where the ranges of joined batches are
 	now   time.Time
 	size  int64 // of each file
@@ -26,58 +25,81 @@ type week struct {
 
 const weekFiles = 300
 
-func mark(off int64, n int, i int) Mark {
-	return Mark{Off: off, Len: n, Day: "2026-11-23", Sum: fmt.Sprintf("%032x", i)}
+var weekBegin = time.Date(2026, 11, 23, 18, 0, 0, 0, time.UTC)
+
+func mark(off int64, n int, i int) ledger.Mark {
+	return ledger.Mark{Off: off, Len: n, Day: "2026-11-23", Sum: fmt.Sprintf("%032x", i)}
 }
 
 func newWeek(t *testing.T) *week {
-	w := &week{t: t, state: NewState(), disk: t.TempDir(), now: Begin}
-	w.apply(Started())
+	w := &week{t: t, state: ledger.NewState(), disk: t.TempDir(), now: weekBegin}
+	w.apply(ledger.Event{Start: &ledger.Start{Version: "test", Host: "host", Node: "node", Policies: map[string]ledger.Retention{
+		"web": {RawLimit: 7 * 24 * 3600, AtLimit: true, Erase: "live", Fill: "zero", OnLimit: "seal", Scrub: "truncate/24/48"},
+	}}})
 	for i := range weekFiles {
 		head := mark(0, 64, i)
-		w.apply(Event{Open: &FileOpen{File: uint64(i + 1), Class: "web", Head: &head, ID: FileID{FS: fmt.Sprintf("%016x", 7), Ino: uint64(i), Gen: 1, Born: Begin.UnixNano()}}})
+		w.apply(ledger.Event{Open: &ledger.FileOpen{File: uint64(i + 1), Class: "web", Head: &head, ID: ledger.FileID{FS: fmt.Sprintf("%016x", 7), Ino: uint64(i), Gen: 1, Born: weekBegin.UnixNano()}}})
 	}
 	return w
 }
 
-func (w *week) apply(e Event) { w.state.Apply(w.t, w.now, e) }
+func (w *week) apply(e ledger.Event) {
+	if err := w.state.Apply(e, w.now); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// summed gives a batch the chain's sum that it has in a ledger.
+func (w *week) summed(id ledger.BatchID) {
+	w.state.Batches[id].SealSum = strings.Repeat("a", 64)
+}
+
+// heap is what is in use, bytes.
+func heap() uint64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
 
 // minute seals and ships a batch with a hundred bytes of each file.
 func (w *week) minute(number uint64) {
 	w.now = w.now.Add(time.Minute)
 	const n = 100
-	s := &Seal{Batch: BatchID{Class: "web", Number: number}, Key: strings.Repeat("k", 100), SHA256: strings.Repeat("b", 64), Sums: strings.Repeat("c", 64), SumsKey: Day(w.now), Raw: n * weekFiles, Lines: weekFiles}
+	s := &ledger.Seal{Batch: ledger.BatchID{Class: "web", Number: number}, Key: strings.Repeat("k", 100), SHA256: strings.Repeat("b", 64), Sums: strings.Repeat("c", 64), SumsKey: ledger.Day(w.now), Raw: n * weekFiles, Lines: weekFiles}
 	for i := range weekFiles {
-		r := Range{File: uint64(i + 1), From: w.size, To: w.size + n, Oldest: w.now.Unix() - 60, Newest: w.now.Unix(), Lines: 1}
-		for _, e := range TailSpans(r.From, r.To) {
+		r := ledger.Range{File: uint64(i + 1), From: w.size, To: w.size + n, Oldest: w.now.Unix() - 60, Newest: w.now.Unix(), Lines: 1}
+		for _, e := range ledger.TailSpans(r.From, r.To) {
 			r.Tail = append(r.Tail, mark(e.From, int(e.To-e.From), i))
 		}
 		s.Ranges = append(s.Ranges, r)
 	}
 	w.size += n
-	w.apply(Event{Seal: s})
-	w.apply(Event{Ship: &Ship{Batch: s.Batch, How: "stored", Verified: "checksum"}})
+	w.apply(ledger.Event{Seal: s})
+	w.summed(s.Batch)
+	w.apply(ledger.Event{Ship: &ledger.Ship{Batch: s.Batch, How: "stored", Verified: "checksum"}})
 }
 
-func (w *week) path(id BatchID) string { return filepath.Join(w.disk, fmt.Sprint(id.Number)) }
+func (w *week) path(id ledger.BatchID) string { return filepath.Join(w.disk, fmt.Sprint(id.Number)) }
 
-func (w *week) recall(id BatchID) {
+func (w *week) recall(id ledger.BatchID) {
 	p, err := os.ReadFile(w.path(id))
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	var ranges []Range
+	var ranges []ledger.Range
 	if err := json.Unmarshal(p, &ranges); err != nil {
 		w.t.Fatal(err)
 	}
-	w.apply(Event{Recalled: &Recalled{Batch: id, Ranges: ranges}})
+	w.apply(ledger.Event{Recalled: &ledger.Recalled{Batch: id, Ranges: ranges}})
 	os.Remove(w.path(id))
 }
 
 func (w *week) joinAll() {
-	for _, refs := range retain.Join(w.state, w.now, retain.Hints{}) {
-		id := BatchID{Class: JoinedClass, Number: w.state.Joins + 1}
-		var parts []Range
+	for _, refs := range Join(w.state, w.now, Hints{}) {
+		id := ledger.BatchID{Class: ledger.JoinedClass, Number: w.state.Joins + 1}
+		var parts []ledger.Range
 		day := ""
 		for _, ref := range refs {
 			b := w.state.Batches[ref.Batch]
@@ -86,7 +108,7 @@ func (w *week) joinAll() {
 				parts = append(parts, b.Ranges[i].Range)
 			}
 		}
-		joined, _ := JoinRanges(parts)
+		joined, _ := ledger.JoinRanges(parts)
 		p, err := json.Marshal(joined)
 		if err == nil {
 			err = os.WriteFile(w.path(id), p, 0o600)
@@ -94,21 +116,25 @@ func (w *week) joinAll() {
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		w.apply(Event{Joined: &Joined{Batch: id, Refs: refs, Sums: strings.Repeat("d", 64), SumsKey: day}})
+		w.apply(ledger.Event{Joined: &ledger.Joined{Batch: id, Refs: refs, Sums: strings.Repeat("d", 64), SumsKey: day}})
+		w.summed(id)
 	}
 }
 
 // tend is what the eraser does between two batches.
 func (w *week) tend() {
-	for _, id := range retain.Recall(w.state, w.now, retain.Hints{}) {
+	for _, id := range Recall(w.state, w.now, Hints{}) {
 		w.recall(id)
 	}
-	for _, v := range retain.Now(w.state, w.now, retain.Hints{}) {
-		ref := []Ref{{Batch: v.Batch, Only: []int{v.Index}}}
-		w.apply(Event{Erase: &Erase{Reason: v.Erase, Refs: ref}})
-		w.apply(Event{Erased: &Erased{Refs: ref}})
+	due := map[ledger.BatchID][]int{}
+	for _, v := range Now(w.state, w.now, Hints{}) {
+		due[v.Batch] = append(due[v.Batch], v.Index)
 	}
-	for _, ids := range append(retain.Rejoin(w.state, w.now), nil) {
+	for _, ref := range joinRefs(due) {
+		w.apply(ledger.Event{Erase: &ledger.Erase{Reason: ledger.ReasonLimit, Refs: []ledger.Ref{ref}}})
+		w.apply(ledger.Event{Erased: &ledger.Erased{Refs: []ledger.Ref{ref}}})
+	}
+	for _, ids := range append(Rejoin(w.state, w.now), nil) {
 		for _, id := range ids {
 			w.recall(id)
 		}
@@ -124,14 +150,14 @@ func TestInvariant8AWeekOfBatchesOfKeptFiles(t *testing.T) {
 		t.Skip("folds three million ranges")
 	}
 	const most = 2 << 10
-	before := Heap()
+	before := heap()
 	w := newWeek(t)
 	minutes := 7*24*60 + 300
 	var worst, snapshot uint64
 	for i := range minutes {
 		w.minute(uint64(i + 1))
 		if i > 60 && i%97 == 0 || i > minutes-70 { // before joining: what there is at the most
-			worst = max(worst, (Heap()-before)/weekFiles)
+			worst = max(worst, (heap()-before)/weekFiles)
 		}
 		w.tend()
 	}
