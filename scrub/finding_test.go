@@ -217,6 +217,30 @@ func TestFindingsAreAllThatChangesHoweverTheTextIsSplit(t *testing.T) {
 	}
 }
 
+// A pseudonym can take more than the address: .in-addr.arpa becomes .ip6.arpa.
+func TestFindingsAreAllThatAPseudonymChanges(t *testing.T) {
+	texts := slices.Clone(seeds)
+	for _, row := range table(t, "forms.tsv", 3) {
+		texts = append(texts, strings.Join(row, " "))
+	}
+	for _, mode := range []Mode{PseudonymDeterministic, PseudonymPrefix} {
+		s, err := mustNew(t, Policy{Mode: mode}).WithKey(testKey())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range texts {
+			var list []Finding
+			s.Find([]byte(text), func(f Finding) {
+				f.Became = bytes.Clone(f.Became)
+				list = append(list, f)
+			})
+			if got, want := replayed(t, []byte(text), list), s.Append(nil, []byte(text)); !bytes.Equal(got, want) {
+				t.Errorf("%v: findings of %q say %q, but it became %q", mode, text, got, want)
+			}
+		}
+	}
+}
+
 func FuzzFindings(f *testing.F) {
 	for i, s := range seeds {
 		f.Add([]byte(s), uint64(i))

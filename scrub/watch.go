@@ -185,7 +185,7 @@ func (x *watch) take(r *scan) {
 	switch {
 	case x.keeps:
 		fate = KeptMode
-	case r.copied == f.end:
+	case r.copied >= f.end:
 		fate = Changed
 	case f.six.addr == addr6{}:
 		fate = KeptUnspecified
@@ -199,7 +199,7 @@ func (x *watch) fate4(r *scan, f *found, a uint32) Fate {
 	switch {
 	case x.keeps:
 		return KeptMode
-	case r.copied == f.end:
+	case r.copied >= f.end:
 		return Changed
 	case r.s.keep.holds4(a):
 		return KeptNetwork
@@ -213,7 +213,11 @@ func (x *watch) fate4(r *scan, f *found, a uint32) Fate {
 // changed.
 func (x *watch) address(r *scan, f *found, at int, form Form, fate Fate, addr netip.Addr) {
 	x.alikes(r, f.start, f.start)
-	from, to := x.w.at+int64(f.start), x.w.at+int64(f.end)
+	end := f.end
+	if fate == Changed {
+		end = r.copied // of a reverse name, .in-addr.arpa may go with it
+	}
+	from, to := x.w.at+int64(f.start), x.w.at+int64(end)
 	x.pos = to
 	if x.ranged && from == x.last+1 && form == IPv4Plain {
 		form = IPv4Range

@@ -68,8 +68,7 @@ func checkPseudonyms(t testing.TB, mode scrub.Mode, s *scrub.Scrubber, text []by
 	}
 	was := map[netip.Addr]bool{}
 	for _, sp := range found {
-		// A reverse name of less than four nibbles is a registry's network.
-		was[sp.Addr] = was[sp.Addr] || sp.End-sp.Start >= len("8.b.d.0") || !bytes.HasPrefix(bytes.ToLower(text[sp.End:]), []byte(".ip6."))
+		was[sp.Addr] = was[sp.Addr] || !ofRegistry(text, sp)
 	}
 	for _, sp := range oracle.Find(got) {
 		if was[sp.Addr] && sp.Addr != netip.IPv6Unspecified() {
@@ -220,6 +219,72 @@ func FuzzScannerAndOracleAgree(f *testing.F) {
 		}
 		check(t, s, text)
 	})
+}
+
+// FuzzNoAddressSurvivesAPseudonym chooses words likewise. It looks for addresses
+// in the text as it came only: beside a pseudonym a neighbour can read as what it
+// is not beside the address (10-1-2-3-198.51.100.9, 198.51.100.9version=1.2.3.4).
+// Each must lie in what the scrubber says that it changed, into something else,
+// and nothing but that may be changed.
+func FuzzNoAddressSurvivesAPseudonym(f *testing.F) {
+	for k := range len(words) {
+		f.Add([]byte{byte(k), byte(k + 7), byte(k + 31), byte(k + 50)})
+	}
+	all := pseudonymScrubbers(f)
+	f.Fuzz(func(t *testing.T, choices []byte) {
+		var text []byte
+		for group := range slices.Chunk(choices[:min(len(choices), 18)], 3) {
+			word := compose(group)
+			if strings.Count(colons.Replace(string(word)), "::") > 1 {
+				return
+			}
+			text = append(append(text, word...), ' ')
+		}
+		for m, s := range all {
+			checkPlaces(t, pseudonymModes[m], s, text)
+		}
+	})
+}
+
+// checkPlaces holds what a mode with a key says that it changed to what it writes
+// and to where the oracle finds addresses.
+func checkPlaces(t testing.TB, mode scrub.Mode, s *scrub.Scrubber, text []byte) {
+	t.Helper()
+	var want []byte
+	changed := make([]bool, len(text)+1)
+	end := 0
+	s.Find(text, func(found scrub.Finding) {
+		if found.Fate != scrub.Changed {
+			return
+		}
+		from, to := int(found.From), int(found.To)
+		if bytes.Equal(found.Became, text[from:to]) {
+			t.Fatalf("%v: %q became itself", mode, found.Became)
+		}
+		for k := from; k < to; k++ {
+			changed[k] = true
+		}
+		want = append(append(want, text[end:from]...), found.Became...)
+		end = to
+	})
+	want = append(want, text[end:]...)
+	if got := s.Append(nil, text); !bytes.Equal(got, want) {
+		t.Fatalf("%v: changed beside what was found:\n text %q\n  got %q\n want %q", mode, text, got, want)
+	}
+	for _, sp := range oracle.Find(text) {
+		if sp.Addr == netip.IPv6Unspecified() || ofRegistry(text, sp) {
+			continue
+		}
+		if k := slices.Index(changed[sp.Start:sp.End], false); k >= 0 {
+			t.Fatalf("%v: an address is left:\n text %q\n  got %q\n left %q (%v), its byte %d", mode, text, want, text[sp.Start:sp.End], sp.Addr, k)
+		}
+	}
+}
+
+// ofRegistry says that an address in text is a reverse name of less than four
+// nibbles, a registry's network.
+func ofRegistry(text []byte, sp oracle.Span) bool {
+	return sp.End-sp.Start < len("8.b.d.0") && bytes.HasPrefix(bytes.ToLower(text[sp.End:]), []byte(".ip6."))
 }
 
 func TestScannerAndOracleAgreeOnLogs(t *testing.T) {
