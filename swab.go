@@ -216,10 +216,8 @@ func (d *Daemon) passOnce(ctx context.Context, progress func(Progress)) error {
 	if err := d.erase(ctx); err != nil {
 		return errors.Join(shipErr, err)
 	}
-	for again := true; again; again = d.files.Missing() {
-		if err := d.sweep(); err != nil {
-			return errors.Join(shipErr, err)
-		}
+	if err := d.sweepOut(ctx); err != nil {
+		return errors.Join(shipErr, err)
 	}
 	d.tellUnread()
 	for _, l := range d.lanes {
@@ -227,6 +225,28 @@ func (d *Daemon) passOnce(ctx context.Context, progress func(Progress)) error {
 	}
 	stop := d.ledger.Append(ledger.Event{Stop: &ledger.Stop{Why: "read to the end"}})
 	return errors.Join(shipErr, stop)
+}
+
+// sweepOut sweeps until it is known what became of every file that was not
+// found: the first sweeps tell, unless somebody still writes what may be its copy.
+func (d *Daemon) sweepOut(ctx context.Context) error {
+	const atOnce, pause = 5, 100 * time.Millisecond
+	for k := 0; ; k++ {
+		if err := d.sweep(); err != nil {
+			return err
+		}
+		if !d.files.Missing() {
+			return nil
+		}
+		if k < atOnce {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
+		}
+	}
 }
 
 // tellUnread says what one pass had to leave: lines that are not whole yet.

@@ -143,8 +143,8 @@ func (s *Set) judge(f *File, not uint64, now time.Time) (wait bool, err error) {
 	k.of = of.num
 	quiet := now.Sub(k.grown)
 	switch {
-	case k.size == 0 && nlink(info) > 0 && (of.file == nil || of.file.ended == 0):
-		return true, nil // nothing waits in it
+	case k.size == 0 && nlink(info) > 0 && of.file != nil && of.file.ended == 0:
+		return true, nil // nothing waits in it, nor for it
 	case ok && !closed || !ok && quiet < copyQuiet:
 		if quiet < min(copyWait, f.rule.Limit/10) && now.Sub(k.met) < min(copyLong, f.rule.Limit/10) {
 			return true, nil

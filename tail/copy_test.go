@@ -117,6 +117,34 @@ func TestNothingIsReadOfACopyInTheMaking(t *testing.T) {
 	w.proven()
 }
 
+// An empty file that nobody writes becomes no copy: what is lost is said, also
+// where two such files and two logs that are gone could wait for each other.
+func TestAnEmptyFileKeepsNoLogThatIsGoneFromItsEnd(t *testing.T) {
+	w := newWorld(t, Rule{Class: "api", Pattern: "*.log*"})
+	for _, name := range []string{"a.log", "a.log.1", "b.log"} {
+		w.write(name, lines(name, 10))
+	}
+	w.sweep()
+	w.write("a.log.1", "") // over the log that lies there
+	for _, name := range []string{"a.log", "b.log"} {
+		if err := os.Remove(w.path(name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.write("b.log.1", "")
+	w.restart()
+	for range 8 {
+		w.sweepCopies()
+	}
+	if n := w.events(ledger.KindClose); n != 3 || w.set.Missing() {
+		t.Errorf("%d of 3 generations have ended", n)
+	}
+	w.write("b.log.1", "new\n")
+	w.sweepCopies()
+	w.want(w.sealAll("api"), "new\n")
+	w.proven()
+}
+
 // A file that begins like a log is waited for as long as someone writes it, but
 // not for ever.
 func TestACopyInTheMakingIsNotWaitedForForEver(t *testing.T) {

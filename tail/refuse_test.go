@@ -265,6 +265,11 @@ func TestBinaryTellsTextFromOtherFiles(t *testing.T) {
 		{"SQLite format 3\x00", true},
 		{"LPKSHHRH", true},
 		{"a\x00", true},
+		{"a line\n" + strings.Repeat("\x00", 8), false}, // what a power cut leaves
+		{"a line\n" + strings.Repeat("\x00", 500) + "and more\n", false},
+		{"a line\n" + strings.Repeat("\x00", 500) + "and\x00more\n", true},
+		{"a line\n" + strings.Repeat("\x00", 7) + "and more\n", true},
+		{strings.Repeat("a line\n", 585) + "\x00", false}, // the head of more
 	} {
 		if what, binary := Binary([]byte(tt.head)); binary != tt.binary {
 			t.Errorf("%q: %q, %v", tt.head, what, binary)

@@ -31,9 +31,13 @@ var magics = []struct{ magic, what string }{
 	{"\x89PNG", "a picture"},
 }
 
+// gap is how many zeros in a row are no character of a text, but bytes that
+// nobody wrote: where swab erased, where a writer went on behind a truncation,
+// and where a power cut left a file its size without its content.
+const gap = 8
+
 // Binary tells whether a file that begins with head is no text, and what it
-// is. Leading zeros say nothing: they may be where swab erased, or where a
-// writer went on behind a truncation.
+// is. Gaps of zeros say nothing.
 func Binary(head []byte) (what string, binary bool) {
 	for _, m := range magics {
 		if bytes.HasPrefix(head, []byte(m.magic)) {
@@ -46,8 +50,16 @@ func Binary(head []byte) (what string, binary bool) {
 		return "login records (utmp, wtmp, btmp)", true
 	}
 	text := bytes.TrimLeft(head, "\x00")
-	if i := bytes.IndexByte(text, 0); i >= 0 {
-		return "NUL bytes among its first ones", true
+	for {
+		k := bytes.IndexByte(text, 0)
+		if k < 0 {
+			return "", false
+		}
+		rest := bytes.TrimLeft(text[k:], "\x00")
+		within := len(rest) == 0 && len(head) == SniffSize // head ends in a gap
+		if zeros := len(text) - k - len(rest); zeros < gap && !within {
+			return "NUL bytes among its first ones", true
+		}
+		text = rest
 	}
-	return "", false
 }
