@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -111,6 +112,7 @@ func (d *Daemon) shipNext(ctx context.Context, s *shipper) (bool, error) {
 		id = ledger.BatchID{Class: s.class, Number: c.Shipped + 1}
 		if p := st.Batches[id]; p != nil {
 			b, found = *p, true
+			b.Ranges = slices.Clone(p.Ranges) // they are changed as their files are erased or closed
 		}
 	})
 	if !found {
