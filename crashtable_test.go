@@ -114,6 +114,7 @@ var places = []struct {
 	{regexp.MustCompile(`^state/lock$`), "STATE/lock"},
 	{regexp.MustCompile(`^state/home$`), "STATE/home"},
 	{regexp.MustCompile(`^state/fork$`), "STATE/fork"},
+	{regexp.MustCompile(`^state/reserve$`), "STATE/reserve"},
 	{regexp.MustCompile(`^state/paths\.tmp$`), "STATE/paths.tmp"},
 	{regexp.MustCompile(`^state/ledger\.torn$`), "STATE/ledger.torn"},
 	{regexp.MustCompile(`^(state.*|\.)$`), "STATE"},
