@@ -164,10 +164,18 @@ func (s *Server) Stop() {
 // data.
 func (s *Server) Restart() {
 	s.t.Helper()
+	if err := s.Again(); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// Again is [Server.Restart] for a server of [Run].
+func (s *Server) Again() error {
 	s.Stop()
 	if err := s.start(); err != nil {
-		s.t.Fatalf("versitygw does not start again: %v", err)
+		return fmt.Errorf("versitygw does not start again: %w", err)
 	}
+	return nil
 }
 
 // Bucket makes a bucket.

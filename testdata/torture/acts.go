@@ -18,7 +18,7 @@ type act struct {
 	lack func(r *run) string
 	do   func(ctx context.Context, r *run) error
 	// scenario: not in the default set, since its outcome is not clean by
-	// design, or swab does not do yet what DESIGN asks.
+	// design, or since it leaves time for little else.
 	scenario bool
 	// disk: swab may end by itself while it lasts.
 	disk bool
@@ -49,6 +49,7 @@ func allActs() []act {
 		acts = append(acts, act{name: name, lack: only(storeS3), says: says})
 	}
 	return append(acts,
+		act{name: "stopped", weight: 1, lack: only(storeS3), scenario: true, do: stopped, says: "the S3 server is killed, and started again after --outage"},
 		act{name: "clone", weight: 1, scenario: true, do: clone, says: "a copy of the state directory runs beside its original"},
 		act{name: "rollback", weight: 1, scenario: true, do: rollback, says: "the state directory as it was some seconds before"},
 		act{name: "others", weight: 1, scenario: true, do: others, says: "a swab with a state directory of its own on the same files"},
@@ -171,6 +172,14 @@ func outage(_ context.Context, r *run) error {
 	r.proxy.outage(true)
 	r.f.Outages++
 	r.later(faultOutage, time.Second+r.moment(r.o.Outage), func() error { r.proxy.outage(false); return nil })
+	return nil
+}
+
+// stopped is an outage of the server itself, as long as --outage to the second.
+func stopped(_ context.Context, r *run) error {
+	r.server.Stop()
+	r.f.Outages++
+	r.later("stopped", r.o.Outage, r.server.Again)
 	return nil
 }
 

@@ -15,12 +15,13 @@ import (
 
 // process is one life of swab.
 type process struct {
-	cmd   *exec.Cmd
-	begun time.Time
-	done  chan struct{} // closed when it has ended
-	err   error         // how it ended; after done
-	peak  atomic.Int64  // peak resident memory (VmHWM of proc(5)), KiB
-	asked atomic.Bool   // its end is the harness's doing
+	cmd      *exec.Cmd
+	begun    time.Time
+	done     chan struct{} // closed when it has ended
+	err      error         // how it ended; after done
+	peak     atomic.Int64  // peak resident memory (VmHWM of proc(5)), KiB
+	resident atomic.Int64  // KiB now
+	asked    atomic.Bool   // its end is the harness's doing
 }
 
 // startProcess runs binary with args, its messages appended to the file at log.
@@ -75,14 +76,18 @@ func (p *process) look() {
 	if err != nil {
 		return // no such file system here, or the process is gone
 	}
-	if n, ok := statusKiB(string(text)); ok && n > p.peak.Load() {
+	if n, ok := statusKiB(string(text), "VmHWM:"); ok && n > p.peak.Load() {
 		p.peak.Store(n)
+	}
+	if n, ok := statusKiB(string(text), "VmRSS:"); ok {
+		p.resident.Store(n)
 	}
 }
 
-// statusKiB reads VmHWM from the text of /proc/PID/status.
-func statusKiB(text string) (int64, bool) {
-	_, rest, ok := strings.Cut(text, "VmHWM:")
+// statusKiB reads what field says (VmHWM: the most that was resident, VmRSS:
+// what is) from the text of /proc/PID/status.
+func statusKiB(text, field string) (int64, bool) {
+	_, rest, ok := strings.Cut(text, field)
 	if !ok {
 		return 0, false
 	}

@@ -95,7 +95,7 @@ func (r *run) print(out io.Writer, s *result) error {
 	r.printTroubles(row)
 	r.printMemory(row)
 	if text, err := os.ReadFile("/proc/self/status"); err == nil {
-		if n, ok := statusKiB(string(text)); ok {
+		if n, ok := statusKiB(string(text), "VmHWM:"); ok {
 			row("the harness", "peak %s", size(n<<10))
 		}
 	}
@@ -160,7 +160,18 @@ func (r *run) printMemory(row func(string, string, ...any)) {
 	}
 	all := slices.Max(peaks)
 	slices.Sort(peaks)
+	row("resident by tenths", "%s (VmRSS, the most of each)", strings.Join(tenths(r.sampler.resident), ", "))
 	row("resident memory", "peak %s of %d lives (VmHWM), median %s; by thirds of the run %s", size(all<<10), len(peaks), size(peaks[len(peaks)/2]<<10), strings.Join(thirds, ", "))
+}
+
+// tenths are the largest of each tenth of a list of KiB.
+func tenths(list []int64) (out []string) {
+	for i := range 10 {
+		if part := list[len(list)*i/10 : len(list)*(i+1)/10]; len(part) > 0 {
+			out = append(out, size(slices.Max(part)<<10))
+		}
+	}
+	return out
 }
 
 // grouped writes a number with a comma between thousands.

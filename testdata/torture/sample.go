@@ -14,6 +14,7 @@ type sampler struct {
 	mu                  sync.Mutex
 	spool, logs         int64 // bytes now
 	spoolPeak, logsPeak int64
+	resident            []int64       // KiB of swab, a sample a second
 	held                time.Duration // how long the writers had to wait
 	stop                context.CancelFunc
 	done                chan struct{}
@@ -67,11 +68,12 @@ func (s *sampler) end() {
 // show prints one line of how it goes, every ten seconds.
 func (s *sampler) show(r *run) {
 	gone := time.Since(r.began)
+	s.resident = append(s.resident, r.swab.resident.Load())
 	if int(gone.Seconds())%10 != 0 {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	fmt.Fprintf(r.out, "%6.0f s  %s lines written, %d kills, logs %d MiB, spool %d MiB\n",
-		gone.Seconds(), grouped(r.writers.lines.Load()), r.f.Kills, s.logs>>20, s.spool>>20)
+	fmt.Fprintf(r.out, "%6.0f s  %s lines written, %d kills, logs %d MiB, spool %d MiB, memory %d MiB\n",
+		gone.Seconds(), grouped(r.writers.lines.Load()), r.f.Kills, s.logs>>20, s.spool>>20, r.swab.resident.Load()>>10)
 }

@@ -255,11 +255,11 @@ func TestDocsNameEveryAct(t *testing.T) {
 }
 
 func TestPeakMemoryIsRead(t *testing.T) {
-	if n, ok := statusKiB("Name:\tswab\nVmPeak:\t  99 kB\nVmHWM:\t   15260 kB\nVmRSS:\t 1 kB\n"); !ok || n != 15260 {
+	if n, ok := statusKiB("Name:\tswab\nVmPeak:\t  99 kB\nVmHWM:\t   15260 kB\nVmRSS:\t 1 kB\n", "VmHWM:"); !ok || n != 15260 {
 		t.Errorf("%d, %v", n, ok)
 	}
 	for _, text := range []string{"", "VmHWM:", "VmHWM: 5 MB", "VmHWM: x kB"} {
-		if n, ok := statusKiB(text); ok {
+		if n, ok := statusKiB(text, "VmHWM:"); ok {
 			t.Errorf("%q is %d", text, n)
 		}
 	}
