@@ -35,3 +35,20 @@ func TestEveryFieldIsBlankedWhereverItStands(t *testing.T) {
 		}
 	}
 }
+
+// However a value begins, and whatever it ends in, the next line is another one.
+func TestNoValueGoesOnBehindItsLine(t *testing.T) {
+	s := mustNew(t, Policy{Redact: []string{"cookies", "secrets", "identifiers"}})
+	for _, begin := range []string{
+		"password=", "password: ", "password=\"", "password='", "password=%22", "password=%27", "password%3D%22", "password=&quot;",
+		"password=\\x22", "password=\\u0022", "password=\\\"", `{"password":"`, `{"password":[`, `{"password":{"a":"`, `{\"password\":\"`, "Cookie: ", `"cookie: `,
+		"Authorization: Bearer ", "authorization=Basic%20", "?token=", "?token=%22", "?a=%7B%22password%22%3A%22", "user-agent=\"",
+	} {
+		for _, end := range []string{"", "a", "\\", "a\\", "\\\\", `\\\`, "a\\\\", "%", "%2", "%5c", "&", "\"\\", "'\\", "\\u", "\\x", "\\u00", "\r", "\\\r"} {
+			got := string(s.Append(nil, []byte(begin+end+"\nthe next line\n")))
+			if !strings.HasSuffix(got, "\nthe next line\n") {
+				t.Errorf("%q became %q", begin+end+"\nthe next line\n", got)
+			}
+		}
+	}
+}

@@ -71,6 +71,9 @@ func (r *redact) skipEncoded(p, limit int) (int, bool) {
 				return p, true
 			}
 			p += n
+			if c := r.at(p); c == '\n' || c == '\r' {
+				continue // a backslash escapes no end of a line
+			}
 		}
 		p++
 	}
