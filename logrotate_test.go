@@ -1,7 +1,9 @@
 package swab
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"os/exec"
@@ -79,8 +81,12 @@ func startWriter(t testing.TB, path string, reopen bool) *liveWriter {
 			case <-tick.C:
 			}
 			if w.reopen {
-				f.Close()
-				if f, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644); err != nil {
+				// Not made anew: logrotate makes it, and renames one that it finds
+				// in its place over one that swab may not have read yet.
+				if next, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0); err == nil {
+					f.Close()
+					f = next
+				} else if !errors.Is(err, fs.ErrNotExist) {
 					t.Error(err)
 					return
 				}
