@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -178,7 +179,9 @@ type faulty struct {
 	list, get func(n int) error // by number of the call, from 1
 	cut       int               // how many bodies break off
 	lists     int
-	gets      int
+	// Objects are got side by side.
+	mu   sync.Mutex
+	gets int
 }
 
 func (f *faulty) List(ctx context.Context, prefix, after string, visit func(ship.Listed) error) error {
@@ -197,6 +200,8 @@ func (f *faulty) List(ctx context.Context, prefix, after string, visit func(ship
 }
 
 func (f *faulty) Get(ctx context.Context, key string) (io.ReadCloser, ship.Info, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.gets++
 	if f.get != nil {
 		if err := f.get(f.gets); err != nil {
