@@ -1,6 +1,7 @@
 package tail
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -330,4 +331,37 @@ func TestACopyMadeDuringErasingIsRecognised(t *testing.T) {
 			w.proven()
 		})
 	}
+}
+
+// logrotate copies while swab overwrites: the copy holds what was raw then. It
+// gives what was not read, and nothing twice; and a copy of before, which begins
+// with zeros as well, is not taken for its log.
+func TestACopyMadeWhileItsLogWasOverwrittenIsItsCopy(t *testing.T) {
+	w := newWorld(t, Rule{Class: "api", Pattern: "*.log*"})
+	want := ""
+	for k := range 3 {
+		read, rest := lines(fmt.Sprint("read", k), 3000), lines(fmt.Sprint("rest", k), 500)
+		want += read + rest
+		w.add("a.log", read)
+		w.sweepCopies()
+		w.sealAll("api")
+		w.ship("api")
+		w.erase("api")
+		w.add("a.log", rest)
+		raced := strings.Repeat("\x00", 8192) + read[8192:20480] + strings.Repeat("\x00", len(read)-20480) + rest
+		if k > 0 {
+			w.rename("a.log.1", fmt.Sprintf("a.log.%d", k+1))
+		}
+		w.write("a.log.1", raced)
+		w.write("a.log", "")
+		for range 3 {
+			w.sweepCopies()
+		}
+		w.sealAll("api")
+	}
+	w.want(w.sealed("api"), want)
+	if a := w.account("api"); a.Lost != 0 {
+		t.Errorf("account %+v", a)
+	}
+	w.proven()
 }

@@ -55,6 +55,9 @@ func (s *Set) compare(f *File, size int64, o original, now time.Time) (l likenes
 		}
 		l = alike
 	}
+	if l == unclear && f.copiedErased(size, o) {
+		return alike, n, agreed, nil
+	}
 	if l == unclear && o.rec.Cursor > 0 && o.rec.Gone.Covered(ledger.Extent{To: o.rec.Cursor}) == o.rec.Cursor {
 		// Nothing is left to compare with: what was read must be overwritten here, too.
 		bare, err := f.blankTo(min(size, o.rec.Cursor))
@@ -64,6 +67,18 @@ func (s *Set) compare(f *File, size int64, o original, now time.Time) (l likenes
 		l = alike
 	}
 	return l, n, agreed, nil
+}
+
+// copiedErased tells whether f, of size bytes, is a copy of o of which all marks
+// were overwritten while it was made: it begins with what overwriting leaves, as
+// no other log does, and holds all that was read. What is raw between is o's, too.
+func (f *File) copiedErased(size int64, o original) bool {
+	head := ledger.Extent{To: min(size, o.rec.Cursor, ledger.TailBytes)}
+	if head.To == 0 || o.rec.Gone.Covered(head)+o.rec.Intent.Covered(head) < head.To || size < o.rec.Cursor {
+		return false
+	}
+	bare, err := f.blankTo(head.To)
+	return bare && err == nil
 }
 
 // errEnded says that an original was truncated while a file was compared with
@@ -112,6 +127,9 @@ func (s *Set) compareMarks(f *File, size int64, o original) (l likeness, agreed 
 // may have been made before or after they were overwritten.
 func (s *Set) markCopied(rec *ledger.File, m ledger.Mark, p []byte) (likeness, error) {
 	ok, err := s.keys.MarkMatches(m, p)
+	if ok && !slices.ContainsFunc(p, func(c byte) bool { return !blank(c) }) {
+		return unclear, nil // of a copy that was made of what was overwritten, as others may be
+	}
 	if ok {
 		return alike, nil
 	}
