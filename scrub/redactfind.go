@@ -196,8 +196,7 @@ type combined struct {
 func (r *redact) combinedDate(i int) bool {
 	const day = len("[17/May/2015")
 	b := i - day
-	if b < r.barrier+1 || r.src[b] != '[' || r.src[b+3] != '/' || r.src[b+7] != '/' || r.src[b-1] != ' ' ||
-		!is(r.src[b+1], isDigit) || !is(r.src[b+8], isDigit) || !is(r.src[b+4], isLetter) {
+	if b < r.barrier+1 || r.src[b-1] != ' ' || !isDay(r.src[b:i]) {
 		return false
 	}
 	r.clf = combined{state: atRequest}
@@ -211,6 +210,17 @@ func (r *redact) combinedDate(i int) bool {
 	}
 	if user := r.src[u : b-1]; len(user) > 0 && !r.pieceTag(lo, u, user) && string(user) != "-" && string(user) != `\"\"` && string(user) != `""` {
 		r.replace(u, b-1)
+	}
+	return true
+}
+
+// isDay reports whether all of p is like "[17/May/2015".
+func isDay(p []byte) bool {
+	for k, c := range []byte("[00/aaa/0000") {
+		switch {
+		case c == '0' && !is(p[k], isDigit), c == 'a' && !is(p[k], isLetter), (c == '[' || c == '/') && p[k] != c:
+			return false
+		}
 	}
 	return true
 }
