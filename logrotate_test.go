@@ -156,6 +156,7 @@ func TestInvariant5UnderLogrotateByRename(t *testing.T) {
 		{"create 0644", "maxsize 4k"},
 	} {
 		t.Run(strings.Join(options, " "), func(t *testing.T) {
+			t.Parallel()
 			b := newBench(t)
 			l := newLogrotate(b, options...)
 			n := rotating(b, l, "api", true)
@@ -184,6 +185,7 @@ func TestInvariant5UnderLogrotateByCopy(t *testing.T) {
 	} {
 		for _, class := range []string{"web", "api"} {
 			t.Run(strings.Join(options, " ")+" "+class, func(t *testing.T) {
+				t.Parallel()
 				b := newBench(t)
 				l := newLogrotate(b, options...)
 				n := rotating(b, l, class, false)
