@@ -71,22 +71,24 @@ func (s *Set) meet(strangers []*File, now time.Time) error {
 	strangers = append(strangers, s.beside(strangers, now)...)
 	var fresh []*File
 	for _, f := range strangers {
+		f.mu.Lock()
 		wait, err := s.judge(f, 0, now)
 		switch {
 		case err != nil:
 			if !errors.Is(err, ErrRewritten) { // else the next sweep sees what it is
 				f.stranger.tell(s, err)
 			}
-			f.f.Close()
+			_ = f.shut()
 		case wait:
 			s.making[f.id] = f
 		case f.copyOf == 0 && f.stranger.beside:
-			f.f.Close()
+			_ = f.shut()
 		default:
 			if s.presentable(f) {
 				fresh = append(fresh, f)
 			}
 		}
+		f.mu.Unlock()
 	}
 	return s.beginAll(fresh, now)
 }
@@ -98,13 +100,13 @@ func (k *stranger) tell(s *Set, err error) {
 }
 
 // presentable refuses and closes what is no log. A copy needs no look: NULs
-// stand where its original was overwritten.
+// stand where its original was overwritten. f.mu is held.
 func (s *Set) presentable(f *File) bool {
 	if f.copyOf != 0 {
 		return true
 	}
 	if why, binary := f.sniff(); binary {
-		f.f.Close()
+		_ = f.shut()
 		f.stranger.tell(s, refuse("%s", why))
 		return false
 	}
@@ -120,8 +122,8 @@ func (s *Set) judge(f *File, not uint64, now time.Time) (wait bool, err error) {
 	}
 	// In this order: what nobody writes is as long as it is going to be, and is
 	// compared at that length.
-	closed, ok := idle(f.f)
-	info, err := f.f.Stat()
+	closed, ok := f.idle()
+	info, _, err := f.glance()
 	if err != nil {
 		return false, fmt.Errorf("new file: %w", pathless(err))
 	}
@@ -174,7 +176,8 @@ func (s *Set) beside(known []*File, now time.Time) []*File {
 	var list []*File
 	for num, rule := range ending {
 		at, names := s.lies(num)
-		for _, place := range s.siblings(at) {
+		beside, _ := s.siblings(at) // what cannot be listed holds none that could be read
+		for _, place := range beside {
 			name := path.Base(place.Name)
 			if !copyNameOf(name, names) || excluded(s.opts.Exclude, place.Path()) {
 				continue
@@ -231,8 +234,12 @@ func (s *Set) openBeside(place ledger.Place, rule Rule, taken map[inode]bool, no
 		return nil
 	}
 	taken[inodeOf(info)] = true
-	f := &File{set: s, rule: rule, id: id, f: fd, quiet: now, home: place, place: place}
+	f := &File{set: s, rule: rule, id: id, quiet: now, home: place, place: place}
 	f.stranger.beside = true
+	f.mu.Lock() // others may park it
+	defer f.mu.Unlock()
+	f.opens(fd)
+	f.desc.rank.Store(rankUnread)
 	return f
 }
 

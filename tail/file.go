@@ -25,9 +25,9 @@ type File struct {
 	id    ledger.FileID
 	place ledger.Place
 	home  ledger.Place // where it was first seen; none for one that was away at start
-	f     *os.File     // open for reading only, so that leases can be asked for
-	size  int64        // at the last look
-	seen  time.Time    // of the last look
+	desc  descriptor
+	size  int64     // at the last look
+	seen  time.Time // of the last look
 	// points are the sizes at the looks, since the last start too.
 	points ledger.Points
 	// scanned: the bytes from the cursor to here hold no newline.
@@ -91,7 +91,11 @@ func (f *File) SyncData() error {
 	if f.closed {
 		return nil
 	}
-	return pathless(fdatasync(f.f))
+	fd, err := f.fd()
+	if err != nil {
+		return err
+	}
+	return pathless(fdatasync(fd))
 }
 
 // Place is where the file lies, or lay last.
@@ -128,7 +132,7 @@ func (f *File) record() (rec ledger.File, ok bool) {
 // look notes the file's size and tells whether it still is the generation
 // whose cursor the ledger has. f.mu is held.
 func (f *File) look(now time.Time) (same bool, rec ledger.File, err error) {
-	info, err := f.f.Stat()
+	info, unchanged, err := f.glance()
 	if err != nil {
 		return false, rec, fmt.Errorf("file %d: %w", f.num, pathless(err))
 	}
@@ -143,6 +147,7 @@ func (f *File) look(now time.Time) (same bool, rec ledger.File, err error) {
 	size := info.Size()
 	if size != f.size {
 		f.quiet = now
+		f.use()
 	}
 	if size < f.size {
 		f.scanned, f.parted = 0, 0
@@ -154,10 +159,15 @@ func (f *File) look(now time.Time) (same bool, rec ledger.File, err error) {
 	if size < rec.Cursor {
 		return false, rec, nil
 	}
-	same, err = f.intact(&rec)
-	if !same || err != nil {
-		return same, rec, err
+	if !unchanged {
+		f.desc.was = 0
+		same, err = f.intact(&rec)
+		if !same || err != nil {
+			return same, rec, err
+		}
+		f.desc.settle(info)
 	}
+	f.rate(&rec)
 	// What the ledger has heard of, it has points of its own for.
 	f.points.Add(ledger.Point{At: now.Unix(), Size: size}, max(rec.Cursor, rec.Size))
 	if len(f.points) > maxLooks {
@@ -238,7 +248,7 @@ func (f *File) intact(rec *ledger.File) (bool, error) {
 	}
 	for _, m := range marks {
 		buf := make([]byte, m.Len)
-		n, err := f.f.ReadAt(buf, m.Off)
+		n, err := f.readAt(buf, m.Off)
 		if err != nil && err != io.EOF {
 			return false, fmt.Errorf("file %d: %w", f.num, pathless(err))
 		}
@@ -292,7 +302,25 @@ func (f *File) Idle() (is, ok bool) {
 	if f.closed {
 		return false, false
 	}
-	return idle(f.f)
+	return f.idle()
+}
+
+// idle is Idle for who holds f.mu.
+func (f *File) idle() (is, ok bool) {
+	fd, err := f.fd()
+	if err != nil {
+		return false, false
+	}
+	return idle(fd)
+}
+
+// readAt reads at an offset, as [os.File.ReadAt]. f.mu is held.
+func (f *File) readAt(p []byte, off int64) (int, error) {
+	fd, err := f.fd()
+	if err != nil {
+		return 0, err
+	}
+	return fd.ReadAt(p, off)
 }
 
 // Erase calls fn with the file open for writing, and closes it again. The
@@ -303,13 +331,27 @@ func (f *File) Erase(num uint64, fn func(*os.File, sync.Locker) error) error {
 		f.mu.Unlock()
 		return ErrOtherGeneration
 	}
-	w, err := writable(f.f, f.place)
-	f.writeErr = err
+	f.use()
+	w, err := f.writable()
 	f.mu.Unlock()
+	if errors.Is(err, ErrRewritten) {
+		return ErrOtherGeneration
+	}
 	if err != nil {
 		return fmt.Errorf("file %d: open for writing: %w", num, pathless(err))
 	}
 	return errors.Join(fn(w, &f.mu), w.Close())
+}
+
+// writable opens the file for writing. f.mu is held.
+func (f *File) writable() (*os.File, error) {
+	fd, err := f.fd()
+	if err != nil {
+		return nil, err
+	}
+	w, err := writable(fd, f.place)
+	f.writeErr = err
+	return w, err
 }
 
 // Alone calls fn with the file open for writing while no other descriptor of
@@ -321,24 +363,28 @@ func (f *File) Alone(num uint64, fn func(*os.File) error) error {
 	if f.closed || f.num != num {
 		return ErrOtherGeneration
 	}
-	if is, ok := idle(f.f); !is || !ok {
+	fd, err := f.fd()
+	if err != nil {
+		return ErrOtherGeneration
+	}
+	if is, ok := idle(fd); !is || !ok {
 		return nil
 	}
-	w, err := writable(f.f, f.place)
+	w, err := writable(fd, f.place)
 	if err != nil {
 		return err
 	}
 	// Our own reading descriptor would be one too many; w holds the inode.
-	err = f.f.Close()
+	err = fd.Close()
 	if lerr := leased(w, fn); err == nil {
 		err = lerr
 	}
 	r, rerr := reopenReading(w)
 	if rerr != nil {
-		f.f = w // leases are refused from now on; nothing else changes
+		f.desc.f = w // leases are refused from now on; nothing else changes
 		return errors.Join(err, rerr)
 	}
-	f.f = r
+	f.desc.f = r
 	return errors.Join(err, w.Close())
 }
 
@@ -351,7 +397,11 @@ func (f *File) Unlinking(num uint64, now time.Time, fn func(place ledger.Place, 
 	if f.closed || f.num != num {
 		return ErrOtherGeneration
 	}
-	info, err := f.f.Stat()
+	fd, err := f.fd()
+	if err != nil {
+		return err
+	}
+	info, err := fd.Stat()
 	if err != nil {
 		return fmt.Errorf("file %d: %w", num, pathless(err))
 	}

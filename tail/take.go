@@ -136,6 +136,7 @@ func (f *File) Take(o TakeOptions) (*Reader, error) {
 	if !same {
 		return nil, ErrRewritten
 	}
+	f.use()
 	if rec.Follows() != 0 {
 		return nil, nil // its original gives what it holds
 	}
@@ -223,7 +224,7 @@ func (f *File) firstNewline(from, to int64) (int64, error) {
 
 // readFull reads what the file's size promised.
 func (f *File) readFull(p []byte, off int64) error {
-	n, err := f.f.ReadAt(p, off)
+	n, err := f.readAt(p, off)
 	if n == len(p) {
 		return nil
 	}
