@@ -17,7 +17,7 @@ import (
 // than it had, or skips the test.
 func swapped(t *testing.T, one, two *device) {
 	t.Helper()
-	was := [2]uint64{deviceOf(t, one.point), deviceOf(t, two.point)}
+	was := [2]uint64{deviceNumber(t, one.point), deviceNumber(t, two.point)}
 	for _, order := range [][]*device{{two, one}, {one, two}, {two, one}} {
 		one.unmount()
 		two.unmount()
@@ -26,14 +26,14 @@ func swapped(t *testing.T, one, two *device) {
 				t.Fatal(err)
 			}
 		}
-		if now := [2]uint64{deviceOf(t, one.point), deviceOf(t, two.point)}; now[0] != was[0] && now[1] != was[1] {
+		if now := [2]uint64{deviceNumber(t, one.point), deviceNumber(t, two.point)}; now[0] != was[0] && now[1] != was[1] {
 			return
 		}
 	}
 	t.Skip("the devices have the numbers that they had: others mount at the same time")
 }
 
-func deviceOf(t *testing.T, path string) uint64 {
+func deviceNumber(t *testing.T, path string) uint64 {
 	t.Helper()
 	info, err := os.Stat(path)
 	if err != nil {
