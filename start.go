@@ -249,7 +249,7 @@ func (d *Daemon) uploader(ctx context.Context) (*ship.Uploader, error) {
 func (d *Daemon) openState() error {
 	var err error
 	state := d.cfg.State
-	if d.ledger, err = ledger.Open(state, ledger.Options{Now: func() time.Time { return d.clock.Now() }}); err != nil {
+	if d.ledger, err = ledger.Open(state, ledger.Options{Now: func() time.Time { return d.clock.Now() }, Daily: true}); err != nil {
 		return fmt.Errorf("--state %s: %w", state, err)
 	}
 	var last time.Time
@@ -315,6 +315,7 @@ func (d *Daemon) begin() error {
 			d.addShipper(name, s.Policies[name].RawSpool)
 		}
 	})
+	d.addShipper(ledger.LedgerClass, false)
 	events, is, err := d.identify()
 	if err != nil {
 		return err
