@@ -105,6 +105,9 @@ func daemon(t testing.TB, args ...string) (*exec.Cmd, *strings.Builder) {
 type bench struct {
 	t                     testing.TB
 	dir, logs, out, state string
+	// user runs swab under that uid, from binary: its own copy of the tests'.
+	user   uint32
+	binary string
 }
 
 func newBench(t testing.TB) *bench {
