@@ -169,7 +169,7 @@ func (s *Set) beside(known []*File, now time.Time) []*File {
 	}
 	taken := map[inode]bool{}
 	for _, f := range append(s.openFiles(), known...) {
-		if info, err := f.stat(); err == nil {
+		if info, err := f.Stat(); err == nil {
 			taken[inodeOf(info)] = true
 		}
 	}
@@ -229,7 +229,10 @@ func (s *Set) openBeside(place ledger.Place, rule Rule, taken map[inode]bool, no
 	if err == nil {
 		id, err = identify(fd)
 	}
-	if _, known := s.sweep.unopened[id]; err != nil || known || taken[inodeOf(info)] {
+	if err == nil && !taken[inodeOf(info)] {
+		_, taken[inodeOf(info)] = s.known(fd, id, place)
+	}
+	if err != nil || taken[inodeOf(info)] {
 		fd.Close()
 		return nil
 	}
@@ -238,8 +241,8 @@ func (s *Set) openBeside(place ledger.Place, rule Rule, taken map[inode]bool, no
 	f.stranger.beside = true
 	f.mu.Lock() // others may park it
 	defer f.mu.Unlock()
+	f.desc.worth.Store(rankUnread << rankBit)
 	f.opens(fd)
-	f.desc.rank.Store(rankUnread)
 	return f
 }
 

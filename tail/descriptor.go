@@ -25,18 +25,22 @@ type descriptor struct {
 	f *os.File // open for reading only, so that leases can be asked for; nil while parked
 	// was is when the file was changed (nanoseconds), as of the last look that
 	// found it to be the same; 0 if another change may have the same time.
-	was  int64
-	used atomic.Uint64 // by the pool's clock
-	rank atomic.Int32
+	was int64
+	// worth orders those that can be parked: the rank, and below rankBit when it
+	// was used last, by the pool's clock. Whoever changes it holds File.mu.
+	worth atomic.Uint64
 }
 
 // The rank of a file says how much is lost if it is unlinked while it is
 // parked, and still written: those that lose most are parked last.
 const (
-	rankErased = iota // all of it is read and overwritten
+	rankErased uint64 = iota // all of it is read and overwritten
 	rankRead
 	rankUnread
 )
+
+// rankBit is the lowest bit of the rank.
+const rankBit = 62
 
 // settling is how old a change must be so that the next one has another time:
 // it is counted in ticks of the kernel's clock (10 ms at most), and by some file
@@ -166,18 +170,22 @@ func (d *descriptor) settle(info fs.FileInfo) {
 
 // rate notes how much there is to lose. f.mu is held.
 func (f *File) rate(rec *ledger.File) {
-	rank := int32(rankRead)
+	rank := rankRead
 	switch {
 	case f.size != rec.Cursor:
 		rank = rankUnread
 	case rec.Gone.Len() == rec.Cursor:
 		rank = rankErased
 	}
-	f.desc.rank.Store(rank)
+	f.desc.worth.Store(rank<<rankBit | f.desc.worth.Load()&(1<<rankBit-1))
 }
 
-// use notes that the file is active.
-func (f *File) use() { f.desc.used.Store(f.set.descriptors.clock.Load()) }
+// use notes that the file is active. f.mu is held.
+func (f *File) use() { f.usedAt(f.set.descriptors.clock.Load()) }
+
+func (f *File) usedAt(tick uint64) {
+	f.desc.worth.Store(f.desc.worth.Load()>>rankBit<<rankBit | tick)
+}
 
 // opens gives f a descriptor of its file, in place of the one it had.
 // f.mu is held, or nobody else has f.
@@ -200,7 +208,7 @@ func (f *File) park() bool {
 		return false
 	}
 	defer f.mu.Unlock()
-	if f.closed || f.desc.f == nil || f.gone || f.astray {
+	if f.closed || f.desc.f == nil || f.Nameless() || f.astray {
 		return false
 	}
 	info, err := f.desc.f.Stat()
@@ -233,7 +241,7 @@ type descriptorPool struct {
 // those of files that have least to lose, of these the ones longest unused.
 // f.mu is held, or nobody else has f.
 func (d *descriptorPool) opened(f *File, fd *os.File) {
-	f.desc.used.Store(d.clock.Add(1))
+	f.usedAt(d.clock.Add(1))
 	d.mu.Lock()
 	f.desc.f = fd
 	d.open[f] = struct{}{}
@@ -241,7 +249,7 @@ func (d *descriptorPool) opened(f *File, fd *os.File) {
 	if len(d.open) > max(d.max, d.stuck) {
 		for o := range d.open {
 			if o != f {
-				list = append(list, candidate{o, o.desc.rank.Load(), o.desc.used.Load()})
+				list = append(list, candidate{o, o.desc.worth.Load()})
 			}
 		}
 	}
@@ -249,7 +257,7 @@ func (d *descriptorPool) opened(f *File, fd *os.File) {
 	if list == nil {
 		return
 	}
-	slices.SortFunc(list, func(a, b candidate) int { return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.used, b.used)) })
+	slices.SortFunc(list, func(a, b candidate) int { return cmp.Compare(a.worth, b.worth) })
 	some := d.max / parkShare
 	for excess := len(list) + 1 - d.max + some; excess > 0 && len(list) > 0; list = list[1:] {
 		if list[0].f.park() {
@@ -269,9 +277,8 @@ func (d *descriptorPool) opened(f *File, fd *os.File) {
 const parkShare = 16
 
 type candidate struct {
-	f    *File
-	rank int32
-	used uint64
+	f     *File
+	worth uint64
 }
 
 // closed closes the descriptor of f, if it has one. f.mu is held.

@@ -131,7 +131,7 @@ func TestAParkedFileThatIsUnchangedIsNotOpened(t *testing.T) {
 	if f.desc.was != 0 {
 		t.Skip("the change is old already") // the machine stood still
 	}
-	info, err := f.stat()
+	info, err := f.Stat()
 	w.must(err)
 	f.desc.was = changedAt(info) // as after some seconds
 	w.park("a.log")

@@ -1,6 +1,7 @@
 package tail
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"hash/maphash"
@@ -26,8 +27,8 @@ type File struct {
 	place ledger.Place
 	home  ledger.Place // where it was first seen; none for one that was away at start
 	desc  descriptor
-	size  int64     // at the last look
-	seen  time.Time // of the last look
+	size  int64 // at the last look
+	seen  int64 // when the last look was, Unix seconds
 	// points are the sizes at the looks, since the last start too.
 	points ledger.Points
 	// scanned: the bytes from the cursor to here hold no newline.
@@ -43,13 +44,17 @@ type File struct {
 	quiet time.Time
 	// away: renamed out of its name, or removed; no writer opens it again. It
 	// can be asked without a lock, inside [ledger.Ledger.View].
-	away     atomic.Bool
-	gone     bool   // no name is left
-	unnamed  bool   // what it was called before this start is not known
-	astray   bool   // it has a name, but not in the directory where it was
-	wrong    string // why it could not be looked at
-	writeErr error  // why it cannot be opened for writing
-	closed   bool
+	away atomic.Bool
+	// nameless: no name is left. Asked as away is. goneSince is since when, and
+	// all is read, in Unix seconds; 0 for not.
+	nameless  atomic.Bool
+	goneSince int64
+	unnamed   bool // what it was called before this start is not known
+	astray    bool // it has a name, but not in the directory where it was
+	closed    bool
+	wrong     string // why it could not be looked at
+	writeErr  error  // why it cannot be opened for writing
+	eraseErr  error  // why it could not be overwritten
 
 	// ended is the pass in which the generation was found rewritten, 0 before.
 	// It gives nothing any more; what was unread of it is looked for.
@@ -109,11 +114,30 @@ func (f *File) Place() ledger.Place {
 // finished once it is read.
 func (f *File) Away() bool { return f.away.Load() }
 
+// Nameless tells whether someone removed the file's last name while swab has it
+// open.
+func (f *File) Nameless() bool { return f.nameless.Load() }
+
 // WriteErr is why the file can be read but not erased, or nil.
 func (f *File) WriteErr() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.writeErr
+	return cmp.Or(f.writeErr, f.eraseErr)
+}
+
+// Erasable notes how the last try to erase some of the file ended.
+func (f *File) Erasable(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.eraseErr = err
+}
+
+// Stat is what fstat(2) says of the file.
+func (f *File) Stat() (os.FileInfo, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	info, _, err := f.glance()
+	return info, err
 }
 
 // record returns a copy of what the ledger knows of the file. f.mu is held.
@@ -152,8 +176,9 @@ func (f *File) look(now time.Time) (same bool, rec ledger.File, err error) {
 	if size < f.size {
 		f.scanned, f.parted = 0, 0
 	}
-	f.size, f.seen = size, now
-	if f.gone = nlink(info) == 0; f.gone {
+	f.size, f.seen = size, now.Unix()
+	if nlink(info) == 0 {
+		f.nameless.Store(true)
 		f.away.Store(true)
 	}
 	if size < rec.Cursor {

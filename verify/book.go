@@ -16,7 +16,7 @@ import (
 	"swab/ship"
 )
 
-// book is what a ledger says should be in the store. It holds 32 bytes a batch;
+// book is what a ledger says should be in the store. It holds 40 bytes a batch;
 // what they are short for is read again where something does not agree.
 type book struct {
 	o     Options
@@ -35,6 +35,7 @@ type book struct {
 	beyond    int64            // objects of which there is too much doubt to keep
 	elsewhere int64            // batches beneath another prefix
 	repaired  bool
+	leftOut   map[uint64]bool // segments of the ledger that a repair left out
 }
 
 type streamNode struct{ host, node string }
@@ -51,10 +52,12 @@ type shelf struct {
 
 // entry is a batch in short.
 type entry struct {
-	sum   [16]byte // of key, SHA-256, size and lines
-	seal  [8]byte  // the first bytes of the seal's sum
-	hour  uint32   // of the key, hours since 1970
-	state entryState
+	sum  [16]byte // of key, SHA-256, size and lines
+	seal [8]byte  // the first bytes of the seal's sum
+	hour uint32   // of the key, hours since 1970
+	// sealed and shipped are when, Unix seconds; shipped is 0 before.
+	sealed, shipped uint32
+	state           entryState
 }
 
 type entryState uint8
@@ -63,6 +66,7 @@ const (
 	unknown entryState = iota // not in the ledger, or not to verify
 	awaited                   // in the ledger
 	met                       // in the store
+	agreed                    // in the store, and there as in the ledger
 )
 
 // doubt is what an object says of itself.
@@ -80,7 +84,7 @@ const mostDoubts = 100_000
 func openBook(o Options) (*book, error) {
 	b := &book{
 		o: o, nodes: map[streamNode]bool{}, left: map[streamNode]map[string]uint64{}, keep: map[string]time.Duration{},
-		classes: map[string]*shelf{}, doubts: map[string]doubt{},
+		classes: map[string]*shelf{}, doubts: map[string]doubt{}, leftOut: map[uint64]bool{},
 	}
 	if err := b.walk(b.read); err != nil {
 		return nil, err
@@ -121,12 +125,31 @@ func (b *book) read(e *ledger.Event, sum string) error {
 			s.begins = e.Seal.Batch.Number
 		}
 		s.sealed = e.Seal.Batch.Number
-		b.seal(e.Seal.Batch, e.Seal.Key, e.Seal.SHA256, e.Seal.Size, e.Seal.Lines, sum)
+		b.seal(e.Seal.Batch, e.Seal.Key, e.Seal.SHA256, e.Seal.Size, e.Seal.Lines, sum, e.At)
+	case e.Anchor != nil:
+		b.anchor(e.Anchor, e.At)
 	case e.Ship != nil:
 		s := b.shelf(e.Ship.Batch.Class)
 		s.shipped = max(s.shipped, e.Ship.Batch.Number)
+		if entry := s.at(e.Ship.Batch.Number); entry != nil {
+			entry.shipped = uint32(e.At.Unix())
+		}
 	}
 	return nil
+}
+
+// anchor notes a segment of the ledger, numbered like the batches of a class.
+func (b *book) anchor(a *ledger.Anchor, at time.Time) {
+	id := ledger.BatchID{Class: ledger.LedgerClass, Number: uint64(a.Segment)}
+	s := b.shelf(id.Class)
+	if s.begins == 0 {
+		s.begins = id.Number
+	}
+	s.sealed, s.shipped = id.Number, id.Number
+	b.seal(id, a.Key, a.SHA256, a.Size, a.Events, a.Sum, a.Closed)
+	if e := s.at(id.Number); e != nil {
+		e.shipped = uint32(at.Unix())
+	}
 }
 
 // node notes a name under which the state directory ships, as keys have it.
@@ -162,7 +185,12 @@ func (b *book) has(name streamNode, class string, number uint64) bool {
 
 // snapshot takes what only a snapshot tells, where segments before it are gone.
 func (b *book) snapshot(s *ledger.Snapshot) {
-	b.repaired = b.repaired || s.Repair != nil
+	if s.Repair != nil {
+		b.repaired = true
+		for _, n := range s.Repair.Segments {
+			b.leftOut[uint64(n)] = true
+		}
+	}
 	if s.State == nil {
 		return
 	}
@@ -172,6 +200,10 @@ func (b *book) snapshot(s *ledger.Snapshot) {
 	}
 	for class, p := range s.State.Policies {
 		b.keep[class] = p.Keep.Duration()
+	}
+	if n := uint64(s.State.Anchored); n > 0 {
+		shelf := b.shelf(ledger.LedgerClass)
+		shelf.sealed, shelf.shipped = max(shelf.sealed, n), max(shelf.shipped, n)
 	}
 	for class, c := range s.State.Classes {
 		if c != nil && c.Sealed > 0 {
@@ -184,7 +216,10 @@ func (b *book) snapshot(s *ledger.Snapshot) {
 		return strings.Compare(fmt.Sprintf("%s/%020d", x.Class, x.Number), fmt.Sprintf("%s/%020d", y.Class, y.Number))
 	}) {
 		if p := s.State.Batches[id]; p != nil && id.HasObject() && b.shelf(id.Class).at(id.Number) == nil {
-			b.seal(id, p.Key, p.SHA256, p.Size, p.Lines, p.SealSum)
+			b.seal(id, p.Key, p.SHA256, p.Size, p.Lines, p.SealSum, p.SealedAt)
+			if entry := b.shelf(id.Class).at(id.Number); entry != nil && p.Shipped {
+				entry.shipped = uint32(p.ShippedAt.Unix())
+			}
 		}
 	}
 }
@@ -207,7 +242,7 @@ func (s *shelf) at(n uint64) *entry {
 }
 
 // seal notes a batch that is to be verified.
-func (b *book) seal(id ledger.BatchID, key, sum string, size, lines int64, sealSum string) {
+func (b *book) seal(id ledger.BatchID, key, sum string, size, lines int64, sealSum string, at time.Time) {
 	k, err := ship.ParseKey(key)
 	if err != nil || !wanted(k.Class, b.o) || !inDays(k.Hour, b.o) {
 		return
@@ -228,7 +263,7 @@ func (b *book) seal(id ledger.BatchID, key, sum string, size, lines int64, sealS
 		s.entries = append(s.entries, entry{})
 	}
 	e := s.at(id.Number)
-	*e = entry{sum: shortSum(key, sum, size, strconv.FormatInt(lines, 10)), hour: uint32(k.Hour.Unix() / 3600), state: awaited}
+	*e = entry{sum: shortSum(key, sum, size, strconv.FormatInt(lines, 10)), hour: uint32(k.Hour.Unix() / 3600), sealed: uint32(at.Unix()), state: awaited}
 	e.seal = shortSeal(sealSum)
 }
 
@@ -260,7 +295,11 @@ func (b *book) object(j job, o *seen, sound bool) {
 	e := s.at(k.Number)
 	if e != nil && e.state != unknown {
 		e.state, s.some = met, true
-		if !sound || e.sum == shortSum(j.key, d.sum, d.size, d.lines) && (d.seal == "" || e.seal == shortSeal(d.seal)) {
+		if !sound {
+			return
+		}
+		if e.sum == shortSum(j.key, d.sum, d.size, d.lines) && (d.seal == "" || e.seal == shortSeal(d.seal)) {
+			e.state = agreed
 			return
 		}
 	}
@@ -280,6 +319,20 @@ func (b *book) tells(id streamID, gap numberRun) bool {
 	}
 	for n := gap.from; n <= gap.to; n++ {
 		if e := s.at(n); e == nil || e.state == unknown {
+			return false
+		}
+	}
+	return true
+}
+
+// repairedAway tells whether a gap is of segments of the ledger that a repair
+// left out.
+func (b *book) repairedAway(id streamID, gap numberRun) bool {
+	if id.class != ledger.LedgerClass || !b.has(streamNode{id.host, id.node}, id.class, gap.to) {
+		return false
+	}
+	for n := gap.from; n <= gap.to; n++ {
+		if !b.leftOut[n] {
 			return false
 		}
 	}
