@@ -232,9 +232,11 @@ func (l *lane) due(list []tail.Waiting, cfg *config.Config, now time.Time, force
 	return false
 }
 
-// nearLimit is from four fifths of the limit on.
+// nearLimit is from four fifths of the limit on. A line's own time is good
+// enough for that: what is sealed early is not lost.
 func (l *lane) nearLimit(w tail.Waiting, now time.Time) bool {
-	return w.Oldest == 0 || now.Sub(time.Unix(w.Oldest, 0)) >= l.class.RawLimit/5*4
+	near := func(at int64) bool { return now.Sub(time.Unix(at, 0)) >= l.class.RawLimit/5*4 }
+	return w.Oldest == 0 || near(w.Oldest) || w.Said != 0 && near(w.Said)
 }
 
 // seal closes one batch of what waits. A file that is rewritten as it is read,

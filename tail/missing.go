@@ -91,12 +91,12 @@ func (s *Set) readopt(num uint64, rec ledger.File, place ledger.Place, now time.
 // renamed to in the same directory: app.log to app.log.1, say, which the glob
 // does not match.
 func (s *Set) reach(id ledger.FileID, place ledger.Place) (*os.File, ledger.Place, error) {
-	fd, err := openKnown(id, place)
+	fd, err := s.openKnown(id, place)
 	if err == nil || !errors.Is(err, fs.ErrNotExist) {
 		return fd, place, err
 	}
 	if at, ok := s.siblings(place)[id.Ino]; ok {
-		if fd, err := openKnown(id, at); err == nil || !errors.Is(err, fs.ErrNotExist) {
+		if fd, err := s.openKnown(id, at); err == nil || !errors.Is(err, fs.ErrNotExist) {
 			return fd, at, err
 		}
 	}
@@ -105,12 +105,12 @@ func (s *Set) reach(id ledger.FileID, place ledger.Place) (*os.File, ledger.Plac
 
 // openKnown opens the file at place, which must have the identity id: another
 // one there is none.
-func openKnown(id ledger.FileID, place ledger.Place) (*os.File, error) {
+func (s *Set) openKnown(id ledger.FileID, place ledger.Place) (*os.File, error) {
 	fd, err := OpenPlace(place)
 	if err != nil {
 		return nil, err
 	}
-	got, err := identify(fd)
+	got, err := s.identify(fd)
 	if err == nil && got != id {
 		err = fs.ErrNotExist
 	}
