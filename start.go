@@ -329,7 +329,7 @@ func (d *Daemon) begin() error {
 	sure := d.clock.lastSure()
 	events = append(events, ledger.Event{Start: &ledger.Start{
 		Version: Version(), Machine: is.machine, Home: is.home, Boot: d.outside.bootID(), Sure: sure.unix(), Up: seconds(sure.boot),
-		Host: d.host, Node: d.node, Store: d.storeURL(), Policies: policies,
+		Host: d.host, Node: d.node, Store: d.storeURL(), Policies: policies, Devices: d.firstDevices(),
 	}})
 	for _, name := range slices.Sorted(maps.Keys(policies)) {
 		before, known := old[name]
