@@ -31,6 +31,7 @@ const (
 	KindRefused  Kind = "refused"
 	KindKey      Kind = "key"
 	KindReveal   Kind = "reveal"
+	KindAnchor   Kind = "anchor"
 	KindCut      Kind = "cut"
 	KindStop     Kind = "stop"
 )
@@ -68,6 +69,7 @@ type Event struct {
 	Refused  *Refused   `json:"refused,omitempty"`
 	Key      *KeyEvent  `json:"key,omitempty"`
 	Reveal   *Reveal    `json:"reveal,omitempty"`
+	Anchor   *Anchor    `json:"anchor,omitempty"`
 	Cut      *Cut       `json:"cut,omitempty"`
 	Stop     *Stop      `json:"stop,omitempty"`
 }
@@ -428,7 +430,7 @@ func (e *Event) content() (Kind, error) {
 		{KindExpire, e.Expire != nil}, {KindLost, e.Lost != nil}, {KindCopied, e.Copied != nil},
 		{KindJoined, e.Joined != nil}, {KindRecalled, e.Recalled != nil}, {KindClose, e.Close != nil},
 		{KindRefused, e.Refused != nil}, {KindKey, e.Key != nil}, {KindCut, e.Cut != nil},
-		{KindReveal, e.Reveal != nil}, {KindStop, e.Stop != nil},
+		{KindReveal, e.Reveal != nil}, {KindAnchor, e.Anchor != nil}, {KindStop, e.Stop != nil},
 	} {
 		if c.set {
 			kind, n = c.kind, n+1

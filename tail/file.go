@@ -1,6 +1,7 @@
 package tail
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"hash/maphash"
@@ -55,6 +56,7 @@ type File struct {
 	astray    bool   // it has a name, but not in the directory where it was
 	wrong     string // why it could not be looked at
 	writeErr  error  // why it cannot be opened for writing
+	eraseErr  error  // why it could not be overwritten
 	closed    bool
 
 	// ended is the pass in which the generation was found rewritten, 0 before.
@@ -119,7 +121,21 @@ func (f *File) Nameless() bool { return f.nameless.Load() }
 func (f *File) WriteErr() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.writeErr
+	return cmp.Or(f.writeErr, f.eraseErr)
+}
+
+// Erasable notes how the last try to erase some of the file ended.
+func (f *File) Erasable(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.eraseErr = err
+}
+
+// Stat is what fstat(2) says of the file.
+func (f *File) Stat() (os.FileInfo, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.f.Stat()
 }
 
 // record returns a copy of what the ledger knows of the file. f.mu is held.
