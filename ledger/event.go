@@ -171,7 +171,7 @@ type Repaired struct {
 
 // FileID is what tells one file from another, as far as the file system says.
 type FileID struct {
-	FS   string `json:"fs"`             // statfs f_fsid, or the device number where that is 0
+	FS   string `json:"fs"`             // statfs f_fsid; the file system's UUID where that is the device number, or 0; else that
 	Ino  uint64 `json:"ino"`            // inode number
 	Gen  uint64 `json:"gen,omitempty"`  // inode generation, 0 where unknown
 	Born int64  `json:"born,omitempty"` // birth time, ns since 1970, 0 where unknown

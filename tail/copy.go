@@ -226,7 +226,10 @@ func (s *Set) openBeside(place ledger.Place, rule Rule, taken map[inode]bool, no
 	if err == nil {
 		id, err = s.identify(fd)
 	}
-	if _, known := s.sweep.unopened[id]; err != nil || known || taken[inodeOf(info)] {
+	if err == nil && !taken[inodeOf(info)] {
+		_, taken[inodeOf(info)] = s.known(fd, id, place)
+	}
+	if err != nil || taken[inodeOf(info)] {
 		fd.Close()
 		return nil
 	}
