@@ -31,6 +31,7 @@ const (
 	KindRefused  Kind = "refused"
 	KindKey      Kind = "key"
 	KindReveal   Kind = "reveal"
+	KindAnchor   Kind = "anchor"
 	KindCut      Kind = "cut"
 	KindStop     Kind = "stop"
 )
@@ -68,6 +69,7 @@ type Event struct {
 	Refused  *Refused   `json:"refused,omitempty"`
 	Key      *KeyEvent  `json:"key,omitempty"`
 	Reveal   *Reveal    `json:"reveal,omitempty"`
+	Anchor   *Anchor    `json:"anchor,omitempty"`
 	Cut      *Cut       `json:"cut,omitempty"`
 	Stop     *Stop      `json:"stop,omitempty"`
 }
@@ -78,6 +80,10 @@ type Start struct {
 	// Machine is a hash of the machine id; Boot is the kernel's boot id.
 	Machine string `json:"machine"`
 	Boot    string `json:"boot"`
+	// Sure is when the clocks were last of one mind (Unix seconds, 0 unknown), and
+	// Up how long that was after the boot.
+	Sure int64   `json:"sure,omitempty"`
+	Up   Seconds `json:"up,omitempty"`
 	// Home identifies the state directory itself: what a copy of it does not
 	// share. Empty in ledgers of earlier versions.
 	Home string `json:"home,omitempty"`
@@ -165,7 +171,7 @@ type Repaired struct {
 
 // FileID is what tells one file from another, as far as the file system says.
 type FileID struct {
-	FS   string `json:"fs"`             // statfs f_fsid, or the device number where that is 0
+	FS   string `json:"fs"`             // statfs f_fsid; the file system's UUID where that is the device number, or 0; else that
 	Ino  uint64 `json:"ino"`            // inode number
 	Gen  uint64 `json:"gen,omitempty"`  // inode generation, 0 where unknown
 	Born int64  `json:"born,omitempty"` // birth time, ns since 1970, 0 where unknown
@@ -427,7 +433,7 @@ func (e *Event) content() (Kind, error) {
 		{KindExpire, e.Expire != nil}, {KindLost, e.Lost != nil}, {KindCopied, e.Copied != nil},
 		{KindJoined, e.Joined != nil}, {KindRecalled, e.Recalled != nil}, {KindClose, e.Close != nil},
 		{KindRefused, e.Refused != nil}, {KindKey, e.Key != nil}, {KindCut, e.Cut != nil},
-		{KindReveal, e.Reveal != nil}, {KindStop, e.Stop != nil},
+		{KindReveal, e.Reveal != nil}, {KindAnchor, e.Anchor != nil}, {KindStop, e.Stop != nil},
 	} {
 		if c.set {
 			kind, n = c.kind, n+1

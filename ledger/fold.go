@@ -63,6 +63,8 @@ func (s *State) apply(e *Event, sum string) error {
 		err = s.applyClose(e.Close)
 	case KindKey:
 		s.applyKey(e.Key)
+	case KindAnchor:
+		err = s.applyAnchor(e.Anchor)
 	case KindStop:
 		s.Stopped = true
 	case KindSnapshot, KindRefused, KindReveal, KindCut:
@@ -83,6 +85,7 @@ func (s *State) applyStart(e *Event) {
 	}
 	s.Home = e.Start.Home
 	s.Store, s.Machine, s.Boot, s.Stopped = e.Start.Store, e.Start.Machine, e.Start.Boot, false
+	s.Sure, s.Up = e.Start.Sure, e.Start.Up
 	for name, r := range e.Start.Policies {
 		s.Policies[name] = r
 		s.class(name)

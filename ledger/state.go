@@ -19,6 +19,9 @@ type State struct {
 	Machine string `json:"machine"`
 	Boot    string `json:"boot"`
 	Home    string `json:"home,omitempty"`
+	// Sure and Up of the last start.
+	Sure int64   `json:"sure,omitempty"`
+	Up   Seconds `json:"up,omitempty"`
 	// Begun is the time of the first start, LastAt that of the last event.
 	Begun  time.Time `json:"begun"`
 	LastAt time.Time `json:"last_at"`
@@ -31,6 +34,8 @@ type State struct {
 	NextExpire uint64 `json:"next_expire"`
 	// Copies counts the batches "copy/NUMBER" that there were.
 	Copies uint64 `json:"copies,omitempty"`
+	// Anchored is the number of the last segment that is in the store.
+	Anchored int `json:"anchored,omitempty"`
 	// Joins counts the batches "joined/NUMBER" that there were.
 	Joins uint64 `json:"joins,omitempty"`
 
