@@ -90,6 +90,10 @@ func (d *Daemon) hints() retain.Hints {
 			f := d.files.File(num)
 			return f != nil && f.Away()
 		},
+		Nameless: func(num uint64) bool {
+			f := d.files.File(num)
+			return f != nil && f.Nameless()
+		},
 	}
 }
 
@@ -115,7 +119,7 @@ func (d *Daemon) intend(plan []retain.Verdict) error {
 		}
 	}
 	var events []ledger.Event
-	for _, why := range []ledger.Reason{ledger.ReasonShipped, ledger.ReasonLimit, ledger.ReasonLimitSealed} {
+	for _, why := range []ledger.Reason{ledger.ReasonShipped, ledger.ReasonLimit, ledger.ReasonLimitSealed, ledger.ReasonNameless} {
 		if list := byReason[why]; len(list) > 0 {
 			events = append(events, ledger.Event{Erase: &ledger.Erase{Reason: why, Refs: refs(list)}})
 		}
@@ -173,6 +177,12 @@ func (d *Daemon) overwriteFile(num uint64, list []retain.Verdict) error {
 		}
 		return fmt.Errorf("file %d is not open; its raw bytes cannot be overwritten", num)
 	}
+	err := d.overwriteOpen(f, num, list)
+	f.Erasable(err)
+	return withCure(f, err)
+}
+
+func (d *Daemon) overwriteOpen(f *tail.File, num uint64, list []retain.Verdict) error {
 	fill, err := d.fillOf(list[0].Class)
 	if err != nil {
 		return err

@@ -31,6 +31,7 @@ const (
 	KindRefused  Kind = "refused"
 	KindKey      Kind = "key"
 	KindReveal   Kind = "reveal"
+	KindAnchor   Kind = "anchor"
 	KindCut      Kind = "cut"
 	KindStop     Kind = "stop"
 )
@@ -68,6 +69,7 @@ type Event struct {
 	Refused  *Refused   `json:"refused,omitempty"`
 	Key      *KeyEvent  `json:"key,omitempty"`
 	Reveal   *Reveal    `json:"reveal,omitempty"`
+	Anchor   *Anchor    `json:"anchor,omitempty"`
 	Cut      *Cut       `json:"cut,omitempty"`
 	Stop     *Stop      `json:"stop,omitempty"`
 }
@@ -89,6 +91,17 @@ type Start struct {
 	Store string `json:"store,omitempty"`
 	// Policies are the effective retention settings, by class.
 	Policies map[string]Retention `json:"policies"`
+	// Devices are the file systems that the logs lie on, each once.
+	Devices []Device `json:"devices,omitempty"`
+}
+
+// Device is a file system, and what overwriting a byte there is worth.
+type Device struct {
+	FS string `json:"fs"` // ext4, xfs, btrfs, …
+	// Reaches: overwritten bytes are overwritten where they lie, as far as the
+	// file system decides that. Note says what limits it.
+	Reaches bool   `json:"reaches"`
+	Note    string `json:"note,omitempty"`
 }
 
 // Fork says that the state directory turned out to be a copy of another one,
@@ -299,6 +312,7 @@ const (
 	ReasonLimit       Reason = "limit"        // verified in the store, kept until the limit, which is now
 	ReasonLimitSealed Reason = "limit-sealed" // at the limit; the spool holds it, the object follows
 	ReasonExpire      Reason = "expire"       // at the limit, and never sealed
+	ReasonNameless    Reason = "nameless"     // sealed, and no name leads to the file any more: once closed, nothing does
 )
 
 // Erase is the intent, written before the first byte is.
@@ -412,7 +426,7 @@ func (e *Event) content() (Kind, error) {
 		{KindExpire, e.Expire != nil}, {KindLost, e.Lost != nil}, {KindCopied, e.Copied != nil},
 		{KindJoined, e.Joined != nil}, {KindRecalled, e.Recalled != nil}, {KindClose, e.Close != nil},
 		{KindRefused, e.Refused != nil}, {KindKey, e.Key != nil}, {KindCut, e.Cut != nil},
-		{KindReveal, e.Reveal != nil}, {KindStop, e.Stop != nil},
+		{KindReveal, e.Reveal != nil}, {KindAnchor, e.Anchor != nil}, {KindStop, e.Stop != nil},
 	} {
 		if c.set {
 			kind, n = c.kind, n+1

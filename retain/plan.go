@@ -38,6 +38,9 @@ type Hints struct {
 	Mode func(file uint64) string
 	// Away tells whether a file was renamed away or removed.
 	Away func(file uint64) bool
+	// Nameless tells whether no name leads to a file any more: nobody can open
+	// it, and its blocks are given back as they are when it is closed.
+	Nameless func(file uint64) bool
 }
 
 // Plan decides what is to be overwritten now. It is a pure function of what
@@ -73,8 +76,18 @@ func plan(s *ledger.State, now time.Time, hints Hints, wanted func(Verdict) bool
 	return list
 }
 
-// decide is the rule for one range.
+// decide is the rule for one range. What has no name left waits for nothing but
+// its seal: a class keeps raw bytes so that they can be read, and only as long
+// as swab holds the file can they be overwritten.
 func decide(policy ledger.Retention, b *ledger.Batch, r ledger.BatchRange, now time.Time, hints Hints) Verdict {
+	v := decideNamed(policy, b, r, now, hints)
+	if v.Erase == "" && !v.Due.IsZero() && hints.Nameless != nil && hints.Nameless(r.File) {
+		return Verdict{Erase: ledger.ReasonNameless, Due: v.Due}
+	}
+	return v
+}
+
+func decideNamed(policy ledger.Retention, b *ledger.Batch, r ledger.BatchRange, now time.Time, hints Hints) Verdict {
 	mode := policy.Erase
 	if hints.Mode != nil {
 		if m := hints.Mode(r.File); m != "" {

@@ -16,7 +16,7 @@ import (
 func (s *Set) match(found []Found, now time.Time) (held map[*File]bool, strangers []*File) {
 	open := make(map[inode]*File, len(s.files))
 	for _, f := range s.files {
-		if info, err := f.stat(); err == nil {
+		if info, err := f.Stat(); err == nil {
 			open[inodeOf(info)] = f
 		} else {
 			s.sweep.stale[f.id] = f
@@ -52,11 +52,6 @@ func (s *Set) match(found []Found, now time.Time) (held map[*File]bool, stranger
 }
 
 // stat waits for who has the file alone, and its descriptor closed meanwhile.
-func (f *File) stat() (fs.FileInfo, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.f.Stat()
-}
 
 // placed notes where a file lies now. It is away as long as it does not lie
 // where it was first seen.
@@ -67,7 +62,7 @@ func (s *Set) placed(f *File, place ledger.Place) {
 		f.home = place
 	}
 	f.place, f.astray = place, false
-	f.away.Store(f.home.Path() != place.Path() || f.gone)
+	f.away.Store(f.home.Path() != place.Path() || f.Nameless())
 	s.paths.Set(f.num, place)
 	s.paths.SetAway(f.num, f.away.Load())
 }

@@ -167,7 +167,7 @@ func (s *Set) beside(known []*File, now time.Time) []*File {
 	}
 	taken := map[inode]bool{}
 	for _, f := range append(s.openFiles(), known...) {
-		if info, err := f.stat(); err == nil {
+		if info, err := f.Stat(); err == nil {
 			taken[inodeOf(info)] = true
 		}
 	}

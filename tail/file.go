@@ -1,6 +1,7 @@
 package tail
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"hash/maphash"
@@ -43,13 +44,17 @@ type File struct {
 	quiet time.Time
 	// away: renamed out of its name, or removed; no writer opens it again. It
 	// can be asked without a lock, inside [ledger.Ledger.View].
-	away     atomic.Bool
-	gone     bool   // no name is left
-	unnamed  bool   // what it was called before this start is not known
-	astray   bool   // it has a name, but not in the directory where it was
-	wrong    string // why it could not be looked at
-	writeErr error  // why it cannot be opened for writing
-	closed   bool
+	away atomic.Bool
+	// nameless: no name is left. Asked as away is. goneSince is since when, and
+	// all is read.
+	nameless  atomic.Bool
+	goneSince time.Time
+	unnamed   bool   // what it was called before this start is not known
+	astray    bool   // it has a name, but not in the directory where it was
+	wrong     string // why it could not be looked at
+	writeErr  error  // why it cannot be opened for writing
+	eraseErr  error  // why it could not be overwritten
+	closed    bool
 
 	// ended is the pass in which the generation was found rewritten, 0 before.
 	// It gives nothing any more; what was unread of it is looked for.
@@ -105,11 +110,29 @@ func (f *File) Place() ledger.Place {
 // finished once it is read.
 func (f *File) Away() bool { return f.away.Load() }
 
+// Nameless tells whether someone removed the file's last name while swab has it
+// open.
+func (f *File) Nameless() bool { return f.nameless.Load() }
+
 // WriteErr is why the file can be read but not erased, or nil.
 func (f *File) WriteErr() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.writeErr
+	return cmp.Or(f.writeErr, f.eraseErr)
+}
+
+// Erasable notes how the last try to erase some of the file ended.
+func (f *File) Erasable(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.eraseErr = err
+}
+
+// Stat is what fstat(2) says of the file.
+func (f *File) Stat() (os.FileInfo, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.f.Stat()
 }
 
 // record returns a copy of what the ledger knows of the file. f.mu is held.
@@ -148,7 +171,8 @@ func (f *File) look(now time.Time) (same bool, rec ledger.File, err error) {
 		f.scanned, f.parted = 0, 0
 	}
 	f.size, f.seen = size, now
-	if f.gone = nlink(info) == 0; f.gone {
+	if nlink(info) == 0 {
+		f.nameless.Store(true)
 		f.away.Store(true)
 	}
 	if size < rec.Cursor {

@@ -23,6 +23,7 @@ func (s *Set) revisit(num uint64, f *File, held bool, now time.Time) (ended bool
 	if !held {
 		s.seek(f)
 	}
+	f.retryWriting()
 	same, rec, err := f.look(now)
 	if err != nil {
 		f.trouble(err)
@@ -36,12 +37,49 @@ func (s *Set) revisit(num uint64, f *File, held bool, now time.Time) (ended bool
 		return ended, nil
 	}
 	f.mark(rec)
-	if f.gone && (rec.Cursor == f.size || s.holdsAll(rec.Follows(), now)) {
+	if f.Nameless() && (rec.Cursor == f.size || s.holdsAll(rec.Follows(), now)) && s.wiped(f, &rec, now) {
 		if is, ok := idle(f.f); is || !ok && now.Sub(f.quiet) > quietEnough {
 			return false, s.end(f, rec, "gone")
 		}
 	}
 	return false, nil
+}
+
+// wiped tells whether a file without a name, of which all is read, may be closed:
+// what it held is overwritten. The blocks of one that cannot be overwritten are
+// given back as they are. f.mu is held.
+func (s *Set) wiped(f *File, rec *ledger.File, now time.Time) bool {
+	if f.goneSince.IsZero() {
+		f.goneSince = now
+	}
+	return rec.Gone.Len() >= f.size || f.writeErr != nil || !s.erases(f) || now.Sub(f.goneSince) > wipeWithin
+}
+
+// wipeWithin is how long a file without a name is held for its bytes to be
+// overwritten.
+const wipeWithin = time.Hour
+
+// erases tells whether a file's bytes are overwritten at all.
+func (s *Set) erases(f *File) bool {
+	mode := f.rule.Erase
+	s.ledger.View(func(st *ledger.State) {
+		if policy := st.Policies[f.rule.Class].Erase; mode == "" || policy == "off" {
+			mode = policy
+		}
+	})
+	return mode != "" && mode != "off"
+}
+
+// retryWriting looks whether a file that could not be opened for writing can be
+// by now. f.mu is held.
+func (f *File) retryWriting() {
+	if f.writeErr == nil {
+		return
+	}
+	w, err := writable(f.f, f.place)
+	if f.writeErr = err; err == nil {
+		w.Close()
+	}
 }
 
 // quietEnough is how long a file without a name must not have grown before it

@@ -65,7 +65,7 @@ func kindNames() []string {
 		ledger.KindErase, ledger.KindErased, ledger.KindExpire, ledger.KindLost, ledger.KindCopied, ledger.KindJoined, ledger.KindRecalled,
 		ledger.KindClose, ledger.KindRefused,
 		ledger.KindKey, ledger.KindReveal,
-		ledger.KindCut, ledger.KindStop,
+		ledger.KindAnchor, ledger.KindCut, ledger.KindStop,
 	} {
 		out = append(out, string(k))
 	}
@@ -132,7 +132,7 @@ func describe(e *ledger.Event, files classes) string {
 	file := func(n uint64) string { return fmt.Sprintf("file %d (%s)", n, files[n]) }
 	switch e.Kind {
 	case ledger.KindStart:
-		return fmt.Sprintf("swab %s as %s-%s, %s", e.Start.Version, e.Start.Host, e.Start.Node, counted(len(e.Start.Policies), "class"))
+		return fmt.Sprintf("swab %s as %s-%s, %s", e.Start.Version, e.Start.Host, e.Start.Node, counted(len(e.Start.Policies), "class")) + deviceWords(e.Start.Devices)
 	case ledger.KindFork:
 		return fmt.Sprintf("a copy of %s-%s, named %s-%s from here on: %s", e.Fork.WasHost, e.Fork.WasNode, e.Fork.Host, e.Fork.Node, e.Fork.Why)
 	case ledger.KindPolicy:
@@ -192,6 +192,9 @@ func describe(e *ledger.Event, files classes) string {
 			words += " by sudo from " + shown(e.Reveal.Sudo)
 		}
 		return words
+	case ledger.KindAnchor:
+		return fmt.Sprintf("segment %d: %s, as %s of object %s; %s", e.Anchor.Segment, counted(int(e.Anchor.Events), "event"), saidBytes(e.Anchor.Size),
+			shown(e.Anchor.Key), verifiedWords(e.Anchor.How, e.Anchor.Verified))
 	case ledger.KindCut:
 		return fmt.Sprintf("segment %d: %s torn by a crash were moved to ledger.torn", e.Cut.Segment, saidBytes(e.Cut.Bytes))
 	case ledger.KindStop:
@@ -259,6 +262,20 @@ func verifiedWords(how, verified string) string {
 	return "in the store (" + words + ")"
 }
 
+// deviceWords names the file systems that may keep what is overwritten.
+func deviceWords(devices []ledger.Device) string {
+	var keep []string
+	for _, d := range devices {
+		if !d.Reaches && !slices.Contains(keep, d.FS) {
+			keep = append(keep, d.FS)
+		}
+	}
+	if len(keep) == 0 {
+		return ""
+	}
+	return ", logs on " + strings.Join(keep, " and ") + ", where overwriting may leave old copies"
+}
+
 func reasonWords(r ledger.Reason) string {
 	switch r {
 	case ledger.ReasonShipped:
@@ -269,6 +286,8 @@ func reasonWords(r ledger.Reason) string {
 		return "at its limit; sealed, not shipped yet"
 	case ledger.ReasonExpire:
 		return "at its limit and never sealed: a loss"
+	case ledger.ReasonNameless:
+		return "it is sealed, and its file was removed by someone else"
 	}
 	return string(r)
 }
