@@ -80,6 +80,10 @@ type Start struct {
 	// Machine is a hash of the machine id; Boot is the kernel's boot id.
 	Machine string `json:"machine"`
 	Boot    string `json:"boot"`
+	// Sure is when the clocks were last of one mind (Unix seconds, 0 unknown), and
+	// Up how long that was after the boot.
+	Sure int64   `json:"sure,omitempty"`
+	Up   Seconds `json:"up,omitempty"`
 	// Home identifies the state directory itself: what a copy of it does not
 	// share. Empty in ledgers of earlier versions.
 	Home string `json:"home,omitempty"`
@@ -167,7 +171,7 @@ type Repaired struct {
 
 // FileID is what tells one file from another, as far as the file system says.
 type FileID struct {
-	FS   string `json:"fs"`             // statfs f_fsid, or the device number where that is 0
+	FS   string `json:"fs"`             // statfs f_fsid; the file system's UUID where that is the device number, or 0; else that
 	Ino  uint64 `json:"ino"`            // inode number
 	Gen  uint64 `json:"gen,omitempty"`  // inode generation, 0 where unknown
 	Born int64  `json:"born,omitempty"` // birth time, ns since 1970, 0 where unknown

@@ -76,7 +76,7 @@ func (s *Set) take(at Found, now time.Time) *File {
 	}
 	var id ledger.FileID
 	if err == nil {
-		id, err = identify(fd)
+		id, err = s.identify(fd)
 	}
 	if err != nil {
 		if fd != nil {
@@ -110,7 +110,7 @@ func (s *Set) adopt(fd *os.File, id ledger.FileID, rule Rule, place ledger.Place
 		return nil
 	}
 	f := &File{set: s, rule: rule, id: id, f: fd, quiet: now, home: place, place: place}
-	num, known := s.sweep.unopened[id]
+	num, known := s.known(fd, id, place)
 	var rec ledger.File
 	if known {
 		f.num = num
@@ -147,7 +147,7 @@ func (s *Set) adopt(fd *os.File, id ledger.FileID, rule Rule, place ledger.Place
 		f.home = ledger.Place{}
 		f.away.Store(true)
 	}
-	delete(s.sweep.unopened, id)
+	delete(s.sweep.unopened.byID, rec.ID)
 	s.put(num, 0, f)
 	return f
 }
@@ -163,20 +163,6 @@ func (s *Set) ruleOf(class string, found Rule) Rule {
 		return s.opts.Rules[i]
 	}
 	return Rule{Class: class}
-}
-
-// unopened lists the ledger's files that are not open, by what identifies
-// them; of several with one identity, the youngest.
-func (s *Set) unopened() map[ledger.FileID]uint64 {
-	list := map[ledger.FileID]uint64{}
-	s.ledger.View(func(st *ledger.State) {
-		for num, f := range st.Files {
-			if f.Stream == "" && s.files[num] == nil && num > list[f.ID] {
-				list[f.ID] = num
-			}
-		}
-	})
-	return list
 }
 
 // groupSize is how many new files share one sync of the ledger.

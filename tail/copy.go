@@ -224,9 +224,12 @@ func (s *Set) openBeside(place ledger.Place, rule Rule, taken map[inode]bool, no
 	info, err := fd.Stat()
 	var id ledger.FileID
 	if err == nil {
-		id, err = identify(fd)
+		id, err = s.identify(fd)
 	}
-	if _, known := s.sweep.unopened[id]; err != nil || known || taken[inodeOf(info)] {
+	if err == nil && !taken[inodeOf(info)] {
+		_, taken[inodeOf(info)] = s.known(fd, id, place)
+	}
+	if err != nil || taken[inodeOf(info)] {
 		fd.Close()
 		return nil
 	}

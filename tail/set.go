@@ -6,6 +6,7 @@ import (
 	"hash/maphash"
 	"io/fs"
 	"maps"
+	"os"
 	"slices"
 	"sync"
 	"syscall"
@@ -37,6 +38,9 @@ type Options struct {
 	Name func(path string) string
 	// Scrubbed text only: neither gets a true path.
 	Warn func(msg string, args ...any)
+	// Born is a birth time as it counts, of what the file system says (both ns
+	// since 1970), where that is another clock's; nil is that clock's.
+	Born func(ns int64) int64
 }
 
 // Set is all files of all classes.
@@ -70,7 +74,7 @@ type sweep struct {
 	refused  map[string]bool                          // paths that were refused again
 	events   []ledger.Event                           // refusals to write down
 	again    bool                                     // something moved while it was looked at
-	unopened map[ledger.FileID]uint64                 // the ledger's files that are not open
+	unopened unopened                                 // the ledger's files that are not open
 	stale    map[ledger.FileID]*File                  // open, but not to be looked at
 	names    map[ledger.Place]map[uint64]ledger.Place // directory → inode number → place
 }
@@ -80,6 +84,15 @@ func New(opts Options, led *ledger.Ledger, keys *ledger.Keys, paths *ledger.Path
 	opts.Rules = slices.Clone(opts.Rules)
 	slices.SortStableFunc(opts.Rules, func(a, b Rule) int { return cmp.Compare(a.Limit, b.Limit) })
 	return &Set{opts: opts, ledger: led, keys: keys, paths: paths, files: map[uint64]*File{}, refused: map[string]string{}, missed: map[uint64]int{}, making: map[ledger.FileID]*File{}, held: map[ledger.FileID]heldLock{}, seed: maphash.MakeSeed()}
+}
+
+// identify tells which file f is.
+func (s *Set) identify(f *os.File) (ledger.FileID, error) {
+	id, err := identify(f)
+	if s.opts.Born != nil && id.Born != 0 {
+		id.Born = s.opts.Born(id.Born)
+	}
+	return id, err
 }
 
 // Sweep looks at the directories and at every file: it opens what is new,
@@ -110,11 +123,7 @@ const maxPasses = 4
 func (s *Set) pass(now time.Time) (again bool, err error) {
 	s.passes++
 	s.sweep = sweep{refused: map[string]bool{}, unopened: s.unopened(), stale: map[ledger.FileID]*File{}, names: map[ledger.Place]map[uint64]ledger.Place{}}
-	found := Expand(s.opts, s.refuse)
-	// Rotated files come before their successors, so that lines of one log
-	// leave in the order in which they were written where that can be known.
-	slices.SortStableFunc(found, func(a, b Found) int { return a.Info.ModTime().Compare(b.Info.ModTime()) })
-	held, strangers := s.match(found, now)
+	held, strangers := s.match(inOrder(Expand(s.opts, s.refuse)), now)
 	if err := s.adoptRest(now); err != nil {
 		return false, err
 	}
@@ -132,6 +141,7 @@ func (s *Set) pass(now time.Time) (again bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	s.retire(now)
 	s.endRefusals()
 	return again || begun || s.sweep.again, s.paths.Save()
 }
