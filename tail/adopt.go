@@ -78,7 +78,7 @@ func (s *Set) take(at Found, now time.Time) *File {
 	}
 	var id ledger.FileID
 	if err == nil {
-		id, err = identify(fd)
+		id, err = s.identify(fd)
 	}
 	if err != nil {
 		if fd != nil {
@@ -110,7 +110,7 @@ func (s *Set) adopt(fd *os.File, id ledger.FileID, rule Rule, place ledger.Place
 		s.refuse(path, err)
 		return nil
 	}
-	f := &File{set: s, rule: rule, id: id, quiet: now, home: place, place: place}
+	f := &File{set: s, rule: rule, id: id, quiet: now.UnixNano(), home: place, place: place}
 	f.mu.Lock() // others may park it
 	defer f.mu.Unlock()
 	f.desc.worth.Store(rankUnread << rankBit)
@@ -265,7 +265,7 @@ func (s *Set) begun(f *File, open *ledger.FileOpen, now time.Time) {
 	}
 	before := f.num
 	f.begins.len, f.ended, f.past, f.stranger, f.copyOf, f.copied = 0, 0, nil, stranger{}, 0, 0
-	f.num, f.size, f.scanned, f.waiting = open.File, open.Size, 0, time.Time{}
+	f.num, f.size, f.scanned, f.waiting = open.File, open.Size, 0, 0
 	f.points = nil
 	f.points.Add(ledger.Point{At: now.Unix(), Size: open.Size}, 0)
 	s.paths.Set(f.num, f.place)

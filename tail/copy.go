@@ -19,10 +19,10 @@ type stranger struct {
 	path string // as a glob matched it; empty where none did
 	// beside: no glob leads to it. It is taken only as a copy.
 	beside bool
-	met    time.Time
-	size   int64     // at the last look
-	grown  time.Time // since when it has had it
-	of     uint64    // what it seems to be a copy of
+	met    int64  // Unix nanoseconds, as grown is
+	size   int64  // at the last look
+	grown  int64  // since when it has had it
+	of     uint64 // what it seems to be a copy of
 }
 
 // copyWait is how long a file that seems to become a copy is waited for when
@@ -136,19 +136,19 @@ func (s *Set) judge(f *File, not uint64, now time.Time) (wait bool, err error) {
 		return false, err
 	}
 	k := &f.stranger
-	if k.met.IsZero() {
-		k.met = now
+	if k.met == 0 {
+		k.met = now.UnixNano()
 	}
-	if k.grown.IsZero() || k.size != info.Size() {
-		k.size, k.grown = info.Size(), now
+	if k.grown == 0 || k.size != info.Size() {
+		k.size, k.grown = info.Size(), now.UnixNano()
 	}
 	k.of = of.num
-	quiet := now.Sub(k.grown)
+	quiet := now.Sub(time.Unix(0, k.grown))
 	switch {
 	case k.size == 0 && nlink(info) > 0 && of.file != nil && of.file.ended == 0:
 		return true, nil // nothing waits in it, nor for it
 	case ok && !closed || !ok && quiet < copyQuiet:
-		if quiet < min(copyWait, f.rule.Limit/10) && now.Sub(k.met) < min(copyLong, f.rule.Limit/10) {
+		if quiet < min(copyWait, f.rule.Limit/10) && now.Sub(time.Unix(0, k.met)) < min(copyLong, f.rule.Limit/10) {
 			return true, nil
 		}
 	case l == unclear:
@@ -227,7 +227,7 @@ func (s *Set) openBeside(place ledger.Place, rule Rule, taken map[inode]bool, no
 	info, err := fd.Stat()
 	var id ledger.FileID
 	if err == nil {
-		id, err = identify(fd)
+		id, err = s.identify(fd)
 	}
 	if err == nil && !taken[inodeOf(info)] {
 		_, taken[inodeOf(info)] = s.known(fd, id, place)
@@ -237,7 +237,7 @@ func (s *Set) openBeside(place ledger.Place, rule Rule, taken map[inode]bool, no
 		return nil
 	}
 	taken[inodeOf(info)] = true
-	f := &File{set: s, rule: rule, id: id, quiet: now, home: place, place: place}
+	f := &File{set: s, rule: rule, id: id, quiet: now.UnixNano(), home: place, place: place}
 	f.stranger.beside = true
 	f.mu.Lock() // others may park it
 	defer f.mu.Unlock()

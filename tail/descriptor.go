@@ -60,7 +60,7 @@ func (f *File) fd() (*os.File, error) {
 	if f.closed {
 		return nil, os.ErrClosed
 	}
-	fd, err := openAgain(f.id, f.place)
+	fd, err := f.set.openAgain(f.id, f.place)
 	if err != nil {
 		return nil, f.unreached(err)
 	}
@@ -71,7 +71,7 @@ func (f *File) fd() (*os.File, error) {
 // openAgain opens the file of an identity that was open before, at place. That
 // identity is what keeps every other file out, so that the name is looked at
 // only once.
-func openAgain(id ledger.FileID, place ledger.Place) (*os.File, error) {
+func (s *Set) openAgain(id ledger.FileID, place ledger.Place) (*os.File, error) {
 	root, err := os.OpenRoot(place.Root)
 	if err != nil {
 		return nil, err
@@ -96,7 +96,7 @@ func openAgain(id ledger.FileID, place ledger.Place) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	got, err := identify(fd)
+	got, err := s.identify(fd)
 	if err == nil && got != id {
 		err = fs.ErrNotExist
 	}
@@ -317,7 +317,7 @@ func (s *Set) seekParked(f *File) (there bool, err error) {
 	if !ok || at == f.place {
 		return false, f.unreached(err)
 	}
-	fd, err := openAgain(f.id, at)
+	fd, err := s.openAgain(f.id, at)
 	if err != nil {
 		return false, f.unreached(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,6 +30,8 @@ type File struct {
 	desc  descriptor
 	size  int64 // at the last look
 	seen  int64 // when the last look was, Unix seconds
+	// modified is when the file was changed last, Unix seconds, at that look.
+	modified int64
 	// points are the sizes at the looks, since the last start too.
 	points ledger.Points
 	// scanned: the bytes from the cursor to here hold no newline.
@@ -36,12 +39,13 @@ type File struct {
 	// parted is the size at which all that was unread was lines of one message,
 	// not whole.
 	parted int64
-	// waiting is since when there is something unread behind waitingAt, zero if
-	// there is not.
-	waiting   time.Time
+	// waiting is since when there is something unread behind waitingAt (Unix
+	// nanoseconds), 0 if there is not.
+	waiting   int64
 	waitingAt int64
-	// quiet is since when the size has not changed.
-	quiet time.Time
+	dated     lineDate
+	// quiet is since when the size has not changed, Unix nanoseconds.
+	quiet int64
 	// away: renamed out of its name, or removed; no writer opens it again. It
 	// can be asked without a lock, inside [ledger.Ledger.View].
 	away atomic.Bool
@@ -87,6 +91,10 @@ func (f *File) Class() string { return f.rule.Class }
 // EraseMode is when the file's shipped ranges go; empty for a file that no
 // --log names any more.
 func (f *File) EraseMode() string { return f.rule.Erase }
+
+// Fill is what the file's overwritten bytes hold; empty for a file that no
+// --log names any more.
+func (f *File) Fill() string { return f.rule.Fill }
 
 // SyncData makes what the writers appended durable: no seal may name bytes
 // that a power loss could take out of the log again.
@@ -170,13 +178,13 @@ func (f *File) look(now time.Time) (same bool, rec ledger.File, err error) {
 	f.remember(rec.Tail)
 	size := info.Size()
 	if size != f.size {
-		f.quiet = now
+		f.quiet = now.UnixNano()
 		f.use()
 	}
 	if size < f.size {
 		f.scanned, f.parted = 0, 0
 	}
-	f.size, f.seen = size, now.Unix()
+	f.size, f.seen, f.modified = size, now.Unix(), info.ModTime().Unix()
 	if nlink(info) == 0 {
 		f.nameless.Store(true)
 		f.away.Store(true)
@@ -199,9 +207,9 @@ func (f *File) look(now time.Time) (same bool, rec ledger.File, err error) {
 		f.points = thin(f.points)
 	}
 	if size == rec.Cursor {
-		f.waiting = time.Time{}
-	} else if f.waiting.IsZero() || f.waitingAt != rec.Cursor {
-		f.waiting, f.waitingAt = now, rec.Cursor
+		f.waiting = 0
+	} else if f.waiting == 0 || f.waitingAt != rec.Cursor {
+		f.waiting, f.waitingAt = now.UnixNano(), rec.Cursor
 	}
 	return true, rec, nil
 }
@@ -294,16 +302,20 @@ func (f *File) intact(rec *ledger.File) (bool, error) {
 func (s *Set) markHolds(rec *ledger.File, m ledger.Mark, p []byte) (bool, error) {
 	at := ledger.Extent{From: m.Off, To: m.Off + int64(m.Len)}
 	erased, intended := rec.Gone.Covered(at), rec.Intent.Covered(at)
-	for i, c := range p {
-		off := m.Off + int64(i)
-		if rec.Gone.Covered(ledger.Extent{From: off, To: off + 1}) == 1 && !blank(c) {
+	for i := 0; i < len(p); {
+		n := 0
+		for i+n < len(p) && rec.Gone.Covered(ledger.Extent{From: m.Off + int64(i+n), To: m.Off + int64(i+n) + 1}) == 1 {
+			n++
+		}
+		if !ledger.Filled(m.Off+int64(i), p[i:i+n]) {
 			return false, nil
 		}
+		i += n + 1
 	}
 	if erased > 0 {
 		return true, nil
 	}
-	if intended > 0 && !slices.ContainsFunc(p, func(c byte) bool { return !blank(c) }) {
+	if intended > 0 && ledger.Filled(m.Off, p) {
 		return true, nil
 	}
 	ok, err := s.keys.MarkMatches(m, p)
@@ -316,8 +328,10 @@ func (s *Set) markHolds(rec *ledger.File, m ledger.Mark, p []byte) (bool, error)
 	return ok, err
 }
 
-// blank is a byte of either fill.
+// blank is a byte of either fill, ofFrame one of [ledger.Frame].
 func blank(c byte) bool { return c == 0 || c == ' ' || c == '\n' || c == '\r' }
+
+func ofFrame(c byte) bool { return strings.IndexByte(ledger.Frame, c) >= 0 }
 
 // Idle tells whether nobody has the file open for writing; ok is false where
 // that cannot be known.

@@ -150,7 +150,7 @@ func (f *File) succeeded(now time.Time) bool {
 		return false
 	}
 	ours := rec.Gone.Len()+rec.Intent.Len() > 0 // its last write may be
-	if ours && now.Sub(f.quiet) < quietEnough || !rotated(f.place, info, ours, now) {
+	if ours && now.Sub(time.Unix(0, f.quiet)) < quietEnough || !rotated(f.place, info, ours, now) {
 		return false
 	}
 	closed, ok := f.idle()

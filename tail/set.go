@@ -6,6 +6,7 @@ import (
 	"hash/maphash"
 	"io/fs"
 	"maps"
+	"os"
 	"slices"
 	"sync"
 	"syscall"
@@ -26,6 +27,8 @@ type Rule struct {
 	// Erase is when shipped ranges go: live, rotated, off. Where it is not off,
 	// it is tried whether the files can be opened for writing.
 	Erase string
+	// Fill is what overwritten bytes hold: zero or blank.
+	Fill string
 }
 
 // Options of a Set.
@@ -40,6 +43,9 @@ type Options struct {
 	// Descriptors is how many files may be open at once; 0: as many as the
 	// process may have, less what the rest of swab needs.
 	Descriptors int
+	// Born is a birth time as it counts, of what the file system says (both ns
+	// since 1970), where that is another clock's; nil is that clock's.
+	Born func(ns int64) int64
 }
 
 // Set is all files of all classes.
@@ -93,6 +99,15 @@ func New(opts Options, led *ledger.Ledger, keys *ledger.Keys, paths *ledger.Path
 		making: map[ledger.FileID]*File{}, held: map[ledger.FileID]heldLock{}, seed: maphash.MakeSeed(),
 		descriptors: descriptorPool{max: files, open: map[*File]struct{}{}}, locks: locks{max: dirs},
 	}
+}
+
+// identify tells which file f is.
+func (s *Set) identify(f *os.File) (ledger.FileID, error) {
+	id, err := identify(f)
+	if s.opts.Born != nil && id.Born != 0 {
+		id.Born = s.opts.Born(id.Born)
+	}
+	return id, err
 }
 
 // Sweep looks at the directories and at every file: it opens what is new,

@@ -45,7 +45,7 @@ func (s *Set) revisit(num uint64, f *File, held bool, now time.Time) (ended bool
 	}
 	f.mark(rec)
 	if f.Nameless() && (rec.Cursor == f.size || s.holdsAll(rec.Follows(), now)) && s.wiped(f, &rec, now) {
-		if is, ok := f.idle(); is || !ok && now.Sub(f.quiet) > quietEnough {
+		if is, ok := f.idle(); is || !ok && now.Sub(time.Unix(0, f.quiet)) > quietEnough {
 			return false, s.end(f, rec, "gone")
 		}
 	}
