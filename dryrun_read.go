@@ -139,11 +139,10 @@ func (u *unreadFile) age(text []byte) (oldest int64, known string) {
 
 // bound is what sizes and birth say of the byte at off.
 func (u *unreadFile) bound(off int64) (oldest int64, known string) {
-	born := u.rec.ID.Born / int64(time.Second)
 	switch oldest = u.rec.Oldest(off); {
 	case oldest == 0:
 		return 0, "unknown"
-	case oldest == born:
+	case off < u.rec.First.Size:
 		return min(oldest, u.now.Unix()), "birth time"
 	}
 	return min(oldest, u.now.Unix()), "seen"

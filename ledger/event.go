@@ -80,6 +80,10 @@ type Start struct {
 	// Machine is a hash of the machine id; Boot is the kernel's boot id.
 	Machine string `json:"machine"`
 	Boot    string `json:"boot"`
+	// Sure is when the clocks were last of one mind (Unix seconds, 0 unknown), and
+	// Up how long that was after the boot.
+	Sure int64   `json:"sure,omitempty"`
+	Up   Seconds `json:"up,omitempty"`
 	// Home identifies the state directory itself: what a copy of it does not
 	// share. Empty in ledgers of earlier versions.
 	Home string `json:"home,omitempty"`

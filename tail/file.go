@@ -29,6 +29,8 @@ type File struct {
 	f     *os.File     // open for reading only, so that leases can be asked for
 	size  int64        // at the last look
 	seen  time.Time    // of the last look
+	// modified is when the file was changed last, Unix seconds, at that look.
+	modified int64
 	// points are the sizes at the looks, since the last start too.
 	points ledger.Points
 	// scanned: the bytes from the cursor to here hold no newline.
@@ -40,6 +42,7 @@ type File struct {
 	// there is not.
 	waiting   time.Time
 	waitingAt int64
+	dated     lineDate
 	// quiet is since when the size has not changed.
 	quiet time.Time
 	// away: renamed out of its name, or removed; no writer opens it again. It
@@ -170,7 +173,7 @@ func (f *File) look(now time.Time) (same bool, rec ledger.File, err error) {
 	if size < f.size {
 		f.scanned, f.parted = 0, 0
 	}
-	f.size, f.seen = size, now
+	f.size, f.seen, f.modified = size, now, info.ModTime().Unix()
 	if nlink(info) == 0 {
 		f.nameless.Store(true)
 		f.away.Store(true)

@@ -6,6 +6,7 @@ import (
 	"hash/maphash"
 	"io/fs"
 	"maps"
+	"os"
 	"slices"
 	"sync"
 	"syscall"
@@ -37,6 +38,9 @@ type Options struct {
 	Name func(path string) string
 	// Scrubbed text only: neither gets a true path.
 	Warn func(msg string, args ...any)
+	// Born is a birth time as it counts, of what the file system says (both ns
+	// since 1970), where that is another clock's; nil is that clock's.
+	Born func(ns int64) int64
 }
 
 // Set is all files of all classes.
@@ -80,6 +84,15 @@ func New(opts Options, led *ledger.Ledger, keys *ledger.Keys, paths *ledger.Path
 	opts.Rules = slices.Clone(opts.Rules)
 	slices.SortStableFunc(opts.Rules, func(a, b Rule) int { return cmp.Compare(a.Limit, b.Limit) })
 	return &Set{opts: opts, ledger: led, keys: keys, paths: paths, files: map[uint64]*File{}, refused: map[string]string{}, missed: map[uint64]int{}, making: map[ledger.FileID]*File{}, held: map[ledger.FileID]heldLock{}, seed: maphash.MakeSeed()}
+}
+
+// identify tells which file f is.
+func (s *Set) identify(f *os.File) (ledger.FileID, error) {
+	id, err := identify(f)
+	if s.opts.Born != nil && id.Born != 0 {
+		id.Born = s.opts.Born(id.Born)
+	}
+	return id, err
 }
 
 // Sweep looks at the directories and at every file: it opens what is new,
