@@ -101,7 +101,7 @@ func (s *Set) mayBe(fd *os.File, num uint64, id ledger.FileID, place ledger.Plac
 	if was, ok := s.paths.Get(num); !byDevice(id.FS) || id.Gen != 0 || id.Born != 0 || !ok || was == place {
 		return true
 	}
-	f := &File{set: s, f: fd, num: num}
+	f := &File{set: s, desc: descriptor{f: fd}, num: num}
 	rec, ok := f.record()
 	if !ok {
 		return false
