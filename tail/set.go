@@ -27,6 +27,8 @@ type Rule struct {
 	// Erase is when shipped ranges go: live, rotated, off. Where it is not off,
 	// it is tried whether the files can be opened for writing.
 	Erase string
+	// Fill is what overwritten bytes hold: zero or blank.
+	Fill string
 }
 
 // Options of a Set.
