@@ -61,6 +61,9 @@ func (s *Set) placed(f *File, place ledger.Place) {
 	if f.home == (ledger.Place{}) && !f.away.Load() {
 		f.home = place
 	}
+	if f.home != place && sameName(f.home, place) {
+		f.home = place
+	}
 	f.place, f.astray = place, false
 	f.away.Store(f.home.Path() != place.Path() || f.Nameless())
 	s.paths.Set(f.num, place)

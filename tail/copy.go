@@ -39,7 +39,8 @@ const copyQuiet = 5 * time.Second
 // nobody else has f.
 func (s *Set) originOf(f *File, size int64, not uint64, now time.Time) (l likeness, of original, n int64, err error) {
 	best := int64(-1)
-	for _, o := range s.originals(f.place, not) {
+	originals := s.originals(f.place, not)
+	for _, o := range originals {
 		if s.ruleOf(o.rec.Class, *f.rule).Opaque {
 			continue
 		}
@@ -48,7 +49,7 @@ func (s *Set) originOf(f *File, size int64, not uint64, now time.Time) (l likene
 		if err != nil {
 			return unlike, o, 0, err
 		}
-		if far && agreed < foreignEvidence {
+		if far && agreed < f.evidence(o, len(originals)) {
 			continue
 		}
 		// The copy of last time begins like this one: the log has more of it.
