@@ -113,7 +113,7 @@ func (s *Set) adopt(fd *os.File, id ledger.FileID, rule Rule, place ledger.Place
 		s.refuse(path, err)
 		return nil
 	}
-	f := &File{set: s, rule: rule, id: id, quiet: now.UnixNano(), home: place, place: place}
+	f := &File{set: s, rule: s.rule(rule), id: id, quiet: now.UnixNano(), home: place, place: place}
 	f.mu.Lock() // others may park it
 	defer f.mu.Unlock()
 	f.desc.worth.Store(rankUnread << rankBit)
@@ -125,12 +125,12 @@ func (s *Set) adopt(fd *os.File, id ledger.FileID, rule Rule, place ledger.Place
 		rec, known = f.record()
 	}
 	if known {
-		f.rule = s.ruleOf(rec.Class, rule)
+		f.rule = s.rule(s.ruleOf(rec.Class, rule))
 	}
 	// What was text once may hold NULs by now, where it was overwritten.
 	if known && rec.Cursor == 0 && rec.Follows() == 0 {
 		if why, binary := f.sniff(); binary {
-			_ = f.shut()
+			_ = f.release()
 			s.refuse(path, refuse("%s", why))
 			return nil
 		}
@@ -181,7 +181,7 @@ func (s *Set) beginAll(fresh []*File, now time.Time) error {
 		if err := s.beginGroup(group, now); err != nil {
 			for _, f := range fresh {
 				f.mu.Lock()
-				_ = f.shut() // nobody else has it yet
+				_ = f.release() // nobody else has it yet
 				f.mu.Unlock()
 			}
 			return err
@@ -199,7 +199,7 @@ func (s *Set) beginGroup(group []*File, now time.Time) error {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		if _, err := f.fd(); err != nil {
-			_ = f.shut()
+			_ = f.release()
 			continue
 		}
 		there = append(there, f)

@@ -41,7 +41,7 @@ func (s *Set) originOf(f *File, size int64, not uint64, now time.Time) (l likene
 	best := int64(-1)
 	originals := s.originals(f.place, not)
 	for _, o := range originals {
-		if s.ruleOf(o.rec.Class, f.rule).Opaque {
+		if s.ruleOf(o.rec.Class, *f.rule).Opaque {
 			continue
 		}
 		far := path.Dir(o.place.Path()) != path.Dir(f.place.Path())
@@ -79,11 +79,11 @@ func (s *Set) meet(strangers []*File, now time.Time) error {
 			if !errors.Is(err, ErrRewritten) { // else the next sweep sees what it is
 				f.stranger.tell(s, err)
 			}
-			_ = f.shut()
+			_ = f.release()
 		case wait:
 			s.making[f.id] = f
 		case f.copyOf == 0 && f.stranger.beside:
-			_ = f.shut()
+			_ = f.release()
 		default:
 			if s.presentable(f) {
 				fresh = append(fresh, f)
@@ -107,7 +107,7 @@ func (s *Set) presentable(f *File) bool {
 		return true
 	}
 	if why, binary := f.sniff(); binary {
-		_ = f.shut()
+		_ = f.release()
 		f.stranger.tell(s, refuse("%s", why))
 		return false
 	}
@@ -156,7 +156,7 @@ func (s *Set) judge(f *File, not uint64, now time.Time) (wait bool, err error) {
 		return false, nil
 	}
 	if l == alike && (closed || !ok || n >= of.rec.Cursor) {
-		f.copyOf, f.copied, f.rule = of.num, n, s.ruleOf(of.rec.Class, f.rule)
+		f.copyOf, f.copied, f.rule = of.num, n, s.rule(s.ruleOf(of.rec.Class, *f.rule))
 	}
 	return false, nil
 }
@@ -205,7 +205,7 @@ func (s *Set) endings() map[uint64]Rule {
 	list := map[uint64]Rule{}
 	for num, f := range s.files {
 		if f.ended != 0 && f.ended < s.passes {
-			list[num] = f.rule
+			list[num] = *f.rule
 		}
 	}
 	s.ledger.View(func(st *ledger.State) {
@@ -238,7 +238,7 @@ func (s *Set) openBeside(place ledger.Place, rule Rule, taken map[inode]bool, no
 		return nil
 	}
 	taken[inodeOf(info)] = true
-	f := &File{set: s, rule: rule, id: id, quiet: now.UnixNano(), home: place, place: place}
+	f := &File{set: s, rule: s.rule(rule), id: id, quiet: now.UnixNano(), home: place, place: place}
 	f.stranger.beside = true
 	f.mu.Lock() // others may park it
 	defer f.mu.Unlock()

@@ -196,8 +196,8 @@ func (f *File) opens(fd *os.File) {
 	f.set.descriptors.opened(f, fd)
 }
 
-// shut closes f for good. f.mu is held.
-func (f *File) shut() error {
+// release closes f for good. f.mu is held.
+func (f *File) release() error {
 	f.closed = true
 	return f.set.descriptors.closed(f)
 }
@@ -336,7 +336,7 @@ func (s *Set) letGo(f *File) error {
 	}
 	s.drop(f.num)
 	s.missed[f.num] = 1
-	return f.shut()
+	return f.release()
 }
 
 // lstat is what lies at a place.
@@ -376,12 +376,12 @@ func descriptorLimits() (files, dirs int) {
 	return left - dirs, dirs
 }
 
-// shutAll closes the files of a map for good.
-func shutAll[K comparable](files map[K]*File) error {
+// releaseAll closes the files of a map for good.
+func releaseAll[K comparable](files map[K]*File) error {
 	var err error
 	for _, f := range maps.Clone(files) {
 		f.mu.Lock()
-		err = errors.Join(err, f.shut())
+		err = errors.Join(err, f.release())
 		f.mu.Unlock()
 	}
 	return err

@@ -1,7 +1,6 @@
 package tail
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"hash/maphash"
@@ -20,7 +19,7 @@ import (
 // is held for a piece of work at a time: a look, a chunk, an erased piece.
 type File struct {
 	set  *Set
-	rule Rule
+	rule *Rule // shared: see [Set.rule]
 
 	mu    sync.Mutex
 	num   uint64
@@ -49,16 +48,14 @@ type File struct {
 	// away: renamed out of its name, or removed; no writer opens it again. It
 	// can be asked without a lock, inside [ledger.Ledger.View].
 	away atomic.Bool
-	// nameless: no name is left. Asked as away is. goneSince is since when, and
-	// all is read, in Unix seconds; 0 for not.
-	nameless  atomic.Bool
-	goneSince int64
-	unnamed   bool // what it was called before this start is not known
-	astray    bool // it has a name, but not in the directory where it was
-	closed    bool
-	wrong     string // why it could not be looked at
-	writeErr  error  // why it cannot be opened for writing
-	eraseErr  error  // why it could not be overwritten
+	// nameless: no name is left. Asked as away is.
+	nameless atomic.Bool
+	unnamed  bool // what it was called before this start is not known
+	astray   bool // it has a name, but not in the directory where it was
+	closed   bool
+	shut     bool   // it cannot be opened for writing
+	wrong    string // why it could not be looked at
+	writeErr error  // why it is shut, or why the last try to overwrite some of it failed
 
 	// ended is the pass in which the generation was found rewritten, 0 before.
 	// It gives nothing any more; what was unread of it is looked for.
@@ -92,9 +89,9 @@ func (f *File) Class() string { return f.rule.Class }
 // --log names any more.
 func (f *File) EraseMode() string { return f.rule.Erase }
 
-// Fill is what the file's overwritten bytes hold; empty for a file that no
-// --log names any more.
-func (f *File) Fill() string { return f.rule.Fill }
+// Blank tells whether the file's overwritten bytes are blanks. It says nothing
+// of a file that no --log names any more.
+func (f *File) Blank() bool { return f.rule.Blank }
 
 // SyncData makes what the writers appended durable: no seal may name bytes
 // that a power loss could take out of the log again.
@@ -130,14 +127,14 @@ func (f *File) Nameless() bool { return f.nameless.Load() }
 func (f *File) WriteErr() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return cmp.Or(f.writeErr, f.eraseErr)
+	return f.writeErr
 }
 
 // Erasable notes how the last try to erase some of the file ended.
 func (f *File) Erasable(err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.eraseErr = err
+	f.writeErr = err
 }
 
 // Stat is what fstat(2) says of the file.
@@ -389,7 +386,9 @@ func (f *File) writable() (*os.File, error) {
 		return nil, err
 	}
 	w, err := writable(fd, f.place)
-	f.writeErr = err
+	if f.shut = err != nil; f.shut {
+		f.writeErr = err
+	}
 	return w, err
 }
 

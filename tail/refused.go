@@ -91,7 +91,7 @@ func (s *Set) Refuse(f *File, err *RefusedError) error {
 	s.refuse(f.place.Path(), err)
 	s.writeRefusals()
 	s.drop(f.num)
-	return f.shut()
+	return f.release()
 }
 
 // trouble tells once that a file cannot be looked at, and over that it can.

@@ -56,10 +56,12 @@ func (s *Set) revisit(num uint64, f *File, held bool, now time.Time) (ended bool
 // what it held is overwritten. The blocks of one that cannot be overwritten are
 // given back as they are. f.mu is held.
 func (s *Set) wiped(f *File, rec *ledger.File, now time.Time) bool {
-	if f.goneSince == 0 {
-		f.goneSince = now.Unix()
+	since, known := s.wiping[f.num]
+	if !known {
+		since = now
+		s.wiping[f.num] = since
 	}
-	return rec.Gone.Len() >= f.size || f.writeErr != nil || !s.erases(f) || now.Sub(time.Unix(f.goneSince, 0)) > wipeWithin
+	return rec.Gone.Len() >= f.size || f.shut || !s.erases(f) || now.Sub(since) > wipeWithin
 }
 
 // wipeWithin is how long a file without a name is held for its bytes to be
@@ -80,10 +82,11 @@ func (s *Set) erases(f *File) bool {
 // retryWriting looks whether a file that could not be opened for writing can be
 // by now. f.mu is held.
 func (f *File) retryWriting() {
-	if f.writeErr == nil {
+	if !f.shut {
 		return
 	}
 	if w, err := f.writable(); err == nil {
+		f.writeErr = nil
 		w.Close()
 	}
 }
@@ -179,7 +182,7 @@ func (s *Set) end(f *File, rec ledger.File, why string) error {
 	s.paths.Drop(f.num)
 	s.drop(f.num)
 	s.tellLost(f.place, end.lost)
-	return pathless(f.shut())
+	return pathless(f.release())
 }
 
 // sniff looks at the begin of the file, as long as nothing of it was read.
