@@ -183,11 +183,11 @@ func (d *Daemon) overwriteFile(num uint64, list []retain.Verdict) error {
 }
 
 func (d *Daemon) overwriteOpen(f *tail.File, num uint64, list []retain.Verdict) error {
-	fill, err := d.fillOf(list[0].Class)
+	fill, err := d.fillOf(f, list[0].Class)
 	if err != nil {
 		return err
 	}
-	var event ledger.Erased
+	event := ledger.Erased{Fill: fill.String()}
 	var written []retain.Verdict
 	var failed error // the first
 	err = f.Erase(num, func(w *os.File, lock sync.Locker) error {
@@ -320,8 +320,15 @@ func (d *Daemon) punchEnd(f *tail.File, num uint64, list []retain.Verdict) error
 	return err
 }
 
-// fillOf is what a class's overwritten bytes hold.
-func (d *Daemon) fillOf(class string) (retain.Fill, error) {
+// fillOf is what a file's overwritten bytes hold: what its class says, where no
+// --log names it.
+func (d *Daemon) fillOf(f *tail.File, class string) (retain.Fill, error) {
+	if f.EraseMode() != "" {
+		if f.Blank() {
+			return retain.FillBlank, nil
+		}
+		return retain.FillZero, nil
+	}
 	var fill string
 	d.ledger.View(func(s *ledger.State) { fill = s.Policies[class].Fill })
 	return retain.ParseFill(fill)

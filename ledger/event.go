@@ -336,7 +336,10 @@ type Span struct {
 // Skipped lists what in them did not hold the bytes that swab had read any
 // more: someone else freed those, and they are accounted for as removed.
 type Erased struct {
-	Refs    []Ref  `json:"refs"`
+	Refs []Ref `json:"refs"`
+	// Fill is what stands there now, zero or blank; empty in ledgers of earlier
+	// versions: what the class says.
+	Fill    string `json:"fill,omitempty"`
 	Skipped []Span `json:"skipped,omitempty"`
 }
 

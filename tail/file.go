@@ -1,13 +1,13 @@
 package tail
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"hash/maphash"
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,7 +19,7 @@ import (
 // is held for a piece of work at a time: a look, a chunk, an erased piece.
 type File struct {
 	set  *Set
-	rule Rule
+	rule *Rule // shared: see [Set.rule]
 
 	mu    sync.Mutex
 	num   uint64
@@ -48,16 +48,14 @@ type File struct {
 	// away: renamed out of its name, or removed; no writer opens it again. It
 	// can be asked without a lock, inside [ledger.Ledger.View].
 	away atomic.Bool
-	// nameless: no name is left. Asked as away is. goneSince is since when, and
-	// all is read.
-	nameless  atomic.Bool
-	goneSince time.Time
-	unnamed   bool   // what it was called before this start is not known
-	astray    bool   // it has a name, but not in the directory where it was
-	wrong     string // why it could not be looked at
-	writeErr  error  // why it cannot be opened for writing
-	eraseErr  error  // why it could not be overwritten
-	closed    bool
+	// nameless: no name is left. Asked as away is.
+	nameless atomic.Bool
+	unnamed  bool   // what it was called before this start is not known
+	astray   bool   // it has a name, but not in the directory where it was
+	wrong    string // why it could not be looked at
+	shut     bool   // it cannot be opened for writing
+	writeErr error  // why, or why the last try to overwrite some of it failed
+	closed   bool
 
 	// ended is the pass in which the generation was found rewritten, 0 before.
 	// It gives nothing any more; what was unread of it is looked for.
@@ -91,6 +89,10 @@ func (f *File) Class() string { return f.rule.Class }
 // --log names any more.
 func (f *File) EraseMode() string { return f.rule.Erase }
 
+// Blank tells whether the file's overwritten bytes are blanks. It says nothing
+// of a file that no --log names any more.
+func (f *File) Blank() bool { return f.rule.Blank }
+
 // SyncData makes what the writers appended durable: no seal may name bytes
 // that a power loss could take out of the log again.
 func (f *File) SyncData() error {
@@ -121,14 +123,14 @@ func (f *File) Nameless() bool { return f.nameless.Load() }
 func (f *File) WriteErr() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return cmp.Or(f.writeErr, f.eraseErr)
+	return f.writeErr
 }
 
 // Erasable notes how the last try to erase some of the file ended.
 func (f *File) Erasable(err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.eraseErr = err
+	f.writeErr = err
 }
 
 // Stat is what fstat(2) says of the file.
@@ -286,16 +288,20 @@ func (f *File) intact(rec *ledger.File) (bool, error) {
 func (s *Set) markHolds(rec *ledger.File, m ledger.Mark, p []byte) (bool, error) {
 	at := ledger.Extent{From: m.Off, To: m.Off + int64(m.Len)}
 	erased, intended := rec.Gone.Covered(at), rec.Intent.Covered(at)
-	for i, c := range p {
-		off := m.Off + int64(i)
-		if rec.Gone.Covered(ledger.Extent{From: off, To: off + 1}) == 1 && !blank(c) {
+	for i := 0; i < len(p); {
+		n := 0
+		for i+n < len(p) && rec.Gone.Covered(ledger.Extent{From: m.Off + int64(i+n), To: m.Off + int64(i+n) + 1}) == 1 {
+			n++
+		}
+		if !ledger.Filled(m.Off+int64(i), p[i:i+n]) {
 			return false, nil
 		}
+		i += n + 1
 	}
 	if erased > 0 {
 		return true, nil
 	}
-	if intended > 0 && !slices.ContainsFunc(p, func(c byte) bool { return !blank(c) }) {
+	if intended > 0 && ledger.Filled(m.Off, p) {
 		return true, nil
 	}
 	ok, err := s.keys.MarkMatches(m, p)
@@ -308,8 +314,10 @@ func (s *Set) markHolds(rec *ledger.File, m ledger.Mark, p []byte) (bool, error)
 	return ok, err
 }
 
-// blank is a byte of either fill.
+// blank is a byte of either fill, ofFrame one of [ledger.Frame].
 func blank(c byte) bool { return c == 0 || c == ' ' || c == '\n' || c == '\r' }
+
+func ofFrame(c byte) bool { return strings.IndexByte(ledger.Frame, c) >= 0 }
 
 // Idle tells whether nobody has the file open for writing; ok is false where
 // that cannot be known.
@@ -331,7 +339,9 @@ func (f *File) Erase(num uint64, fn func(*os.File, sync.Locker) error) error {
 		return ErrOtherGeneration
 	}
 	w, err := writable(f.f, f.place)
-	f.writeErr = err
+	if f.shut = err != nil; f.shut {
+		f.writeErr = err
+	}
 	f.mu.Unlock()
 	if err != nil {
 		return fmt.Errorf("file %d: open for writing: %w", num, pathless(err))

@@ -23,6 +23,19 @@ const (
 // beside its original (logrotate's olddir), bytes: more than a banner's line.
 const foreignEvidence = 256
 
+// evidence is how many raw bytes must agree for f to be a copy of o, which lies
+// in another directory and is one of so many whose names fit. What was made
+// after o was first seen needs less: old files do not turn up then.
+func (f *File) evidence(o original, fit int) int64 {
+	switch {
+	case f.id.Born == 0 || f.id.Born/int64(time.Second) < o.rec.First.At:
+		return foreignEvidence
+	case fit > 1:
+		return 1
+	}
+	return 0
+}
+
 // compare tells whether f, of size bytes, begins as o does or did, and up to
 // where it can be o's copy: marks of what was read of o at their offsets, and
 // the bytes behind its cursor themselves where o still has them. agreed counts
@@ -139,7 +152,7 @@ func (s *Set) markCopied(rec *ledger.File, m ledger.Mark, p []byte) (likeness, e
 		if rec.Gone.Covered(at)+rec.Intent.Covered(at) == 0 {
 			continue
 		}
-		if gone++; !blank(c) {
+		if gone++; !blank(c) && !ofFrame(c) {
 			gone = len(p) + 1
 		}
 	}
@@ -173,7 +186,7 @@ func (f *File) commonWith(o *File, off, size int64) (int64, error) {
 		for same < n && p[same] == other[same] {
 			same++
 		}
-		if same < n && blank(other[same]) { // it may be sealed and overwritten by now
+		if same < n && (blank(other[same]) || ofFrame(other[same])) { // it may be sealed and overwritten by now
 			if read := o.read(); read > off+int64(same) {
 				off = min(read, size)
 				continue
@@ -203,7 +216,7 @@ func (f *File) blankTo(to int64) (bool, error) {
 		if err := f.readFull(p, off); err != nil {
 			return false, err
 		}
-		if slices.ContainsFunc(p, func(c byte) bool { return !blank(c) }) {
+		if !ledger.Filled(off, p) {
 			return false, nil
 		}
 		off += int64(len(p))
