@@ -67,7 +67,7 @@ func newClock(last time.Time, sure moment, wall func() time.Time, boot func() ti
 	c.told, c.began = now, now.at
 	// For how long swab was off is the wall clock's word alone, unless the kernel
 	// has counted on, or it was no more than moments.
-	if sure.at.IsZero() && (last.IsZero() || now.at.Sub(last) <= clockSlack) {
+	if sure.at.IsZero() && (last.IsZero() || wall().Sub(last).Abs() <= clockSlack) {
 		c.sure = now
 	}
 	return c
@@ -145,11 +145,12 @@ func (c *Clock) Certain(age time.Duration, stamp time.Time, born bool) time.Time
 	return certain
 }
 
-// Ahead tells whether the wall clock is behind swab's time.
-func (c *Clock) Ahead() bool {
+// Astray tells whether swab's time is not the wall clock's, or not for sure, so
+// that only the ledger leads the next start to it.
+func (c *Clock) Astray() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.now().at.Sub(c.wall().Round(0)) > clockSlack
+	return c.now().at.Sub(c.wall().Round(0)) > clockSlack || len(c.jumps) > 0 || c.sure.at.IsZero()
 }
 
 // Heard notes the store's Date.
