@@ -286,11 +286,14 @@ func (y *year) finish() {
 // byte erased that could have been sealed, each line once, and both accounts
 // balanced at every step.
 func TestInvariant4AYear(t *testing.T) {
-	runs := 10
-	if testing.Short() {
-		runs = 1
+	hundreds := 2 // of runs, unless told by -rapid.checks
+	switch {
+	case testing.Short():
+		hundreds = 1 // and a fifth of it
+	case os.Getenv("CI") != "":
+		hundreds = 10
 	}
-	for i := range runs {
+	for i := range hundreds {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			t.Parallel()
 			rapid.Check(t, func(rt *rapid.T) {
