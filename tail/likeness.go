@@ -177,7 +177,7 @@ func (f *File) commonWith(o *File, off, size int64) (int64, error) {
 			return 0, err
 		}
 		o.mu.Lock()
-		n, err := o.f.ReadAt(other[:len(p)], off)
+		n, err := o.readAt(other[:len(p)], off)
 		o.mu.Unlock()
 		if err != nil && err != io.EOF {
 			return 0, fmt.Errorf("file %d: %w", o.num, pathless(err))
