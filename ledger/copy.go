@@ -73,6 +73,9 @@ func (f *File) born() int64 {
 	if f.Origin != nil {
 		return f.Origin.Born
 	}
+	if f.Packed != nil {
+		return 0 // what is in it is older than itself
+	}
 	return f.ID.Born / int64(time.Second)
 }
 
@@ -148,6 +151,9 @@ func (s *State) inherit(e *Event, f, in *File, sum string) error {
 	}
 	last := c.Ranges[len(c.Ranges)-1]
 	f.Tail, f.Cut = last.Tail, last.Cut
+	for _, r := range c.Ranges {
+		f.grownOld(r.Oldest)
+	}
 	s.Copies++
 	s.Batches[c.Batch] = b
 	if with := s.lastUnshipped(c.In, c.To); with != nil {

@@ -20,6 +20,9 @@ type Verdict struct {
 	Erase ledger.Reason
 	// Redo: the ledger holds the intent already.
 	Redo bool
+	// Packed: the file is an archive. Its ranges are overwritten all at once, or
+	// none.
+	Packed bool
 	// Keep says why not yet, in words.
 	Keep string
 	// Due is when the range is at its limit; zero when it has none (erasing is
@@ -56,12 +59,18 @@ func Now(s *ledger.State, now time.Time, hints Hints) []Verdict {
 
 func plan(s *ledger.State, now time.Time, hints Hints, wanted func(Verdict) bool) []Verdict {
 	var list []Verdict
+	packs := s.Archives()
 	for id, b := range s.Batches {
 		for i, r := range b.Ranges {
 			if r.Gone {
 				continue
 			}
-			if v := decide(s.Policies[r.Class], b, r, now, hints); wanted(v) {
+			pack := packs[r.File]
+			v := decide(s.Policies[r.Class], b, r, pack, now, hints)
+			if pack != nil && pack.Away && v.Erase != "" {
+				continue // they are brought back first
+			}
+			if wanted(v) {
 				v.Batch, v.Index, v.Range, v.Class = id, i, r.Range, r.Class
 				list = append(list, v)
 			}
@@ -73,8 +82,20 @@ func plan(s *ledger.State, now time.Time, hints Hints, wanted func(Verdict) bool
 	return list
 }
 
-// decide is the rule for one range.
-func decide(policy ledger.Retention, b *ledger.Batch, r ledger.BatchRange, now time.Time, hints Hints) Verdict {
+// decide is the rule for one range; pack is the archive that it is in, nil for
+// none.
+func decide(policy ledger.Retention, b *ledger.Batch, r ledger.BatchRange, pack *ledger.Pack, now time.Time, hints Hints) Verdict {
+	if pack == nil {
+		return decideOne(policy, b, r, now, hints)
+	}
+	v := decidePacked(policy, b, r, pack, now, hints)
+	if r.Intent != "" && (pack.Intended || v.Erase != "") {
+		v.Erase, v.Redo, v.Keep = r.Intent, true, ""
+	}
+	return v
+}
+
+func decideOne(policy ledger.Retention, b *ledger.Batch, r ledger.BatchRange, now time.Time, hints Hints) Verdict {
 	mode := policy.Erase
 	if hints.Mode != nil {
 		if m := hints.Mode(r.File); m != "" {

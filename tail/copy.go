@@ -23,6 +23,8 @@ type stranger struct {
 	size   int64     // at the last look
 	grown  time.Time // since when it has had it
 	of     uint64    // what it seems to be a copy of
+	judged bool      // an archive: it is known what it is
+	idle   bool      // an archive: it is empty, and nobody writes it
 }
 
 // copyWait is how long a file that seems to become a copy is waited for when
@@ -72,9 +74,10 @@ func (s *Set) meet(strangers []*File, now time.Time) error {
 	var fresh []*File
 	for _, f := range strangers {
 		wait, err := s.judge(f, 0, now)
+		f.stranger.judged = !wait
 		switch {
 		case err != nil:
-			if !errors.Is(err, ErrRewritten) { // else the next sweep sees what it is
+			if !errors.Is(err, ErrRewritten) && !f.unnoticed() { // else the next sweep sees what it is
 				f.stranger.tell(s, err)
 			}
 			f.f.Close()
@@ -118,6 +121,12 @@ func (s *Set) judge(f *File, not uint64, now time.Time) (wait bool, err error) {
 	if f.rule.Opaque {
 		return false, nil
 	}
+	if f.archive != nil {
+		defer f.rest()
+		if wait, err := s.unpacked(f, now); wait || err != nil {
+			return wait, err
+		}
+	}
 	// In this order: what nobody writes is as long as it is going to be, and is
 	// compared at that length.
 	closed, ok := idle(f.f)
@@ -125,7 +134,11 @@ func (s *Set) judge(f *File, not uint64, now time.Time) (wait bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("new file: %w", pathless(err))
 	}
-	l, of, n, err := s.originOf(f, info.Size(), not, now)
+	size := f.length(info)
+	if size == 0 && f.archive != nil {
+		return false, nil
+	}
+	l, of, n, err := s.originOf(f, size, not, now)
 	if errors.Is(err, errEnded) {
 		f.stranger.of, s.sweep.again = of.num, true
 		return true, nil
@@ -137,8 +150,8 @@ func (s *Set) judge(f *File, not uint64, now time.Time) (wait bool, err error) {
 	if k.met.IsZero() {
 		k.met = now
 	}
-	if k.grown.IsZero() || k.size != info.Size() {
-		k.size, k.grown = info.Size(), now
+	if k.grown.IsZero() || k.size != size {
+		k.size, k.grown = size, now
 	}
 	k.of = of.num
 	quiet := now.Sub(k.grown)
@@ -200,7 +213,7 @@ func (s *Set) openFiles() []*File {
 func (s *Set) endings() map[uint64]Rule {
 	list := map[uint64]Rule{}
 	for num, f := range s.files {
-		if f.ended != 0 && f.ended < s.passes {
+		if f.ended != 0 && f.ended < s.passes || f.goneAt != 0 && f.goneAt < s.passes || f.parting.since(s.passes) {
 			list[num] = f.rule
 		}
 	}
@@ -233,6 +246,7 @@ func (s *Set) openBeside(place ledger.Place, rule Rule, taken map[inode]bool, no
 	taken[inodeOf(info)] = true
 	f := &File{set: s, rule: rule, id: id, f: fd, quiet: now, home: place, place: place}
 	f.stranger.beside = true
+	f.asArchive()
 	return f
 }
 

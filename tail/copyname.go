@@ -76,8 +76,12 @@ func (s *Set) lies(num uint64) (at ledger.Place, names []string) {
 		unknown = f.unnamed || home == (ledger.Place{})
 	}
 	names = []string{path.Base(at.Name), path.Base(home.Name)}
+	bare := bareName(names[0])
+	if bare != names[0] { // an archive: what was packed, as it was called
+		names = append(names, bare)
+	}
 	if unknown { // a start does not know what was renamed before the last one
-		names[1] = logName(names[0])
+		names[1] = logName(bare)
 	}
 	return at, names
 }
@@ -98,5 +102,6 @@ func logName(name string) string {
 
 // copyNameOf is [copyName] for any of several names.
 func copyNameOf(name string, of []string) bool {
-	return slices.ContainsFunc(of, func(o string) bool { return copyName(name, o) })
+	bare := bareName(name)
+	return slices.ContainsFunc(of, func(o string) bool { return copyName(name, o) || bare != name && copyName(bare, o) })
 }

@@ -45,6 +45,8 @@ type File struct {
 	// can be asked without a lock, inside [ledger.Ledger.View].
 	away     atomic.Bool
 	gone     bool   // no name is left
+	goneAt   uint64 // the pass in which that was found, and nobody could write it, 0 before
+	parting  parting
 	unnamed  bool   // what it was called before this start is not known
 	astray   bool   // it has a name, but not in the directory where it was
 	wrong    string // why it could not be looked at
@@ -65,6 +67,7 @@ type File struct {
 	// stranger is what is known of it as long as it has no number, or its
 	// generation has ended; copyOf and copied are what became of that.
 	stranger stranger
+	archive  *archive // nil for what is none
 	copyOf   uint64
 	copied   int64
 }
@@ -140,7 +143,7 @@ func (f *File) look(now time.Time) (same bool, rec ledger.File, err error) {
 		return false, rec, nil
 	}
 	f.remember(rec.Tail)
-	size := info.Size()
+	size := f.length(info)
 	if size != f.size {
 		f.quiet = now
 	}
@@ -154,7 +157,7 @@ func (f *File) look(now time.Time) (same bool, rec ledger.File, err error) {
 	if size < rec.Cursor {
 		return false, rec, nil
 	}
-	same, err = f.intact(&rec)
+	same, err = f.intact(info, &rec)
 	if !same || err != nil {
 		return same, rec, err
 	}
@@ -226,7 +229,10 @@ func (f *File) beginsAsBefore(rec *ledger.File) bool {
 // intact compares the marks of the generation, its head and the last bytes
 // before the cursor, with what the file holds now: raw as it was marked, or
 // overwritten by us.
-func (f *File) intact(rec *ledger.File) (bool, error) {
+func (f *File) intact(info os.FileInfo, rec *ledger.File) (bool, error) {
+	if f.archive != nil {
+		return f.packedIntact(info, rec)
+	}
 	if !f.beginsAsBefore(rec) {
 		return false, nil
 	}
@@ -359,8 +365,11 @@ func (f *File) Unlinking(num uint64, now time.Time, fn func(place ledger.Place, 
 	if err != nil {
 		return err
 	}
-	if !same || info.Size() != rec.Cursor || f.size != rec.Cursor {
+	if !same || f.length(info) != rec.Cursor || f.size != rec.Cursor {
 		return ErrOtherGeneration
+	}
+	if f.waitsForArchive() {
+		return ErrPacking
 	}
 	return fn(f.place, info)
 }

@@ -1,6 +1,7 @@
 package tail
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -103,6 +104,8 @@ func (s *Set) compareMarks(f *File, size int64, o original) (l likeness, agreed 
 		marks = append(marks, o.file.past...)
 		o.file.mu.Unlock()
 	}
+	// An archive is read forward.
+	slices.SortFunc(marks, func(a, b ledger.Mark) int { return cmp.Compare(a.Off, b.Off) })
 	l = unclear
 	for _, m := range marks {
 		if m.Off+int64(m.Len) > size {
@@ -164,7 +167,7 @@ func (f *File) commonWith(o *File, off, size int64) (int64, error) {
 			return 0, err
 		}
 		o.mu.Lock()
-		n, err := o.f.ReadAt(other[:len(p)], off)
+		n, err := o.readAt(other[:len(p)], off)
 		o.mu.Unlock()
 		if err != nil && err != io.EOF {
 			return 0, fmt.Errorf("file %d: %w", o.num, pathless(err))

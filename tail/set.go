@@ -50,11 +50,12 @@ type Set struct {
 	// above all, which waits for the ledger's disk meanwhile. Locks are taken
 	// in the order changing, File.mu, the ledger's own, mu.
 	changing sync.Mutex
-	sweep    sweep                   // what the running sweep has learned
-	missed   map[uint64]int          // in how many sweeps in a row a known file was not found
-	making   map[ledger.FileID]*File // may become copies: open, and without a number
-	passes   uint64                  // over the directories
-	seed     maphash.Seed            // of sums that stay in memory
+	sweep    sweep                      // what the running sweep has learned
+	missed   map[uint64]int             // in how many sweeps in a row a known file was not found
+	making   map[ledger.FileID]*File    // may become copies: open, and without a number
+	measured map[ledger.FileID]measured // archives that have no number
+	passes   uint64                     // over the directories
+	seed     maphash.Seed               // of sums that stay in memory
 	locks    locks
 	held     map[ledger.FileID]heldLock // of the open files
 
@@ -67,19 +68,22 @@ type Set struct {
 
 // sweep is what is known for the length of one sweep.
 type sweep struct {
-	refused  map[string]bool                          // paths that were refused again
-	events   []ledger.Event                           // refusals to write down
-	again    bool                                     // something moved while it was looked at
-	unopened map[ledger.FileID]uint64                 // the ledger's files that are not open
-	stale    map[ledger.FileID]*File                  // open, but not to be looked at
-	names    map[ledger.Place]map[uint64]ledger.Place // directory → inode number → place
+	refused   map[string]bool                          // paths that were refused again
+	events    []ledger.Event                           // refusals to write down
+	again     bool                                     // something moved while it was looked at
+	strangers []*File                                  // whom nobody knew
+	measuring bool                                     // an archive is not measured yet
+	until     time.Time                                // of measuring
+	unopened  map[ledger.FileID]uint64                 // the ledger's files that are not open
+	stale     map[ledger.FileID]*File                  // open, but not to be looked at
+	names     map[ledger.Place]map[uint64]ledger.Place // directory → inode number → place
 }
 
 // New makes a Set that opens nothing yet; [Set.Sweep] does.
 func New(opts Options, led *ledger.Ledger, keys *ledger.Keys, paths *ledger.Paths) *Set {
 	opts.Rules = slices.Clone(opts.Rules)
 	slices.SortStableFunc(opts.Rules, func(a, b Rule) int { return cmp.Compare(a.Limit, b.Limit) })
-	return &Set{opts: opts, ledger: led, keys: keys, paths: paths, files: map[uint64]*File{}, refused: map[string]string{}, missed: map[uint64]int{}, making: map[ledger.FileID]*File{}, held: map[ledger.FileID]heldLock{}, seed: maphash.MakeSeed()}
+	return &Set{opts: opts, ledger: led, keys: keys, paths: paths, files: map[uint64]*File{}, refused: map[string]string{}, missed: map[uint64]int{}, making: map[ledger.FileID]*File{}, measured: map[ledger.FileID]measured{}, held: map[ledger.FileID]heldLock{}, seed: maphash.MakeSeed()}
 }
 
 // Sweep looks at the directories and at every file: it opens what is new,
@@ -91,6 +95,7 @@ func (s *Set) Sweep(now time.Time) error {
 	s.changing.Lock()
 	defer s.changing.Unlock()
 	defer s.keepLocks()
+	defer s.restIdle()
 	for range maxPasses {
 		if again, err := s.pass(now); err != nil || !again {
 			return err
@@ -115,6 +120,7 @@ func (s *Set) pass(now time.Time) (again bool, err error) {
 	// leave in the order in which they were written where that can be known.
 	slices.SortStableFunc(found, func(a, b Found) int { return a.Info.ModTime().Compare(b.Info.ModTime()) })
 	held, strangers := s.match(found, now)
+	s.sweep.strangers = strangers
 	if err := s.adoptRest(now); err != nil {
 		return false, err
 	}
@@ -133,6 +139,7 @@ func (s *Set) pass(now time.Time) (again bool, err error) {
 		return false, err
 	}
 	s.endRefusals()
+	s.forgetMeasured()
 	return again || begun || s.sweep.again, s.paths.Save()
 }
 

@@ -81,6 +81,9 @@ func (f *File) Unread() int64 {
 
 // oldest is the ledger's bound, sharpened by the looks of this run.
 func (f *File) oldest(rec *ledger.File, off int64) int64 {
+	if rec.Packed != nil { // all of it goes at once
+		return rec.Packed.Oldest
+	}
 	return max(rec.Oldest(off), f.points.Oldest(off))
 }
 
@@ -144,7 +147,7 @@ func (f *File) Take(o TakeOptions) (*Reader, error) {
 			return nil, refuse("%s", why)
 		}
 	}
-	if o.By > 0 {
+	if o.By > 0 && f.archive == nil {
 		o.Budget = min(o.Budget, f.younger(&rec, o.By)-rec.Cursor)
 	}
 	end, cut, err := f.wholeEnd(rec.Cursor, o)
@@ -223,7 +226,7 @@ func (f *File) firstNewline(from, to int64) (int64, error) {
 
 // readFull reads what the file's size promised.
 func (f *File) readFull(p []byte, off int64) error {
-	n, err := f.f.ReadAt(p, off)
+	n, err := f.readAt(p, off)
 	if n == len(p) {
 		return nil
 	}

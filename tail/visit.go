@@ -38,10 +38,15 @@ func (s *Set) revisit(num uint64, f *File, held bool, now time.Time) (ended bool
 	f.mark(rec)
 	if f.gone && (rec.Cursor == f.size || s.holdsAll(rec.Follows(), now)) {
 		if is, ok := idle(f.f); is || !ok && now.Sub(f.quiet) > quietEnough {
-			return false, s.end(f, rec, "gone")
+			// Its archive was made before: the next list of the directory has it.
+			if ended = f.goneAt == 0; ended {
+				f.goneAt = s.passes
+			}
+			return ended, nil
 		}
 	}
-	return false, nil
+	f.goneAt = 0
+	return f.part(s.passes), nil
 }
 
 // quietEnough is how long a file without a name must not have grown before it
@@ -93,6 +98,9 @@ func (s *Set) stillThere(f *File) bool {
 func (s *Set) endRewritten(f *File, now time.Time) (ended bool, err error) {
 	num := f.num
 	rec, _ := f.record()
+	if f.archive != nil { // what is there now is met as any other file
+		return false, s.end(f, rec, "rewritten")
+	}
 	end, ready := s.endOf(num, rec, max(rec.Size, lastSize(f.points)), "rewritten")
 	if !ready {
 		return false, nil
@@ -125,6 +133,7 @@ func (s *Set) end(f *File, rec ledger.File, why string) error {
 	s.paths.Drop(f.num)
 	s.drop(f.num)
 	f.closed = true
+	f.rest()
 	s.tellLost(f.place, end.lost)
 	return pathless(f.f.Close())
 }
@@ -135,7 +144,7 @@ func (f *File) sniff() (what string, binary bool) {
 		return "", false
 	}
 	head := make([]byte, SniffSize)
-	n, err := f.f.ReadAt(head, 0)
+	n, err := f.readAt(head, 0)
 	if err != nil && err != io.EOF {
 		return "", false
 	}
