@@ -67,7 +67,7 @@ func (s *Set) unpacked(f *File, now time.Time) (wait bool, err error) {
 		f.stranger.idle = quiet >= copyQuiet
 		return true, nil
 	}
-	if !s.measure(f, info) {
+	if !s.measure(f, info, now) {
 		s.sweep.measuring = true
 		return true, nil
 	}
@@ -76,7 +76,7 @@ func (s *Set) unpacked(f *File, now time.Time) (wait bool, err error) {
 }
 
 // measure goes on measuring, and tells whether it is done.
-func (s *Set) measure(f *File, info fs.FileInfo) bool {
+func (s *Set) measure(f *File, info fs.FileInfo, now time.Time) bool {
 	a := f.archive
 	if m, ok := s.measured[f.id]; ok && m.packed == info.Size() && m.modTime == info.ModTime().UnixNano() {
 		m.pass = s.passes
@@ -103,7 +103,7 @@ func (s *Set) measure(f *File, info fs.FileInfo) bool {
 	}
 	m := measured{packed: info.Size(), modTime: info.ModTime().UnixNano(), pass: s.passes}
 	if a.measure != nil {
-		m.length, m.sum, m.oldest = a.measure.length, a.measure.hash.Sum64(), a.measure.oldest()
+		m.length, m.sum, m.oldest = a.measure.length, a.measure.hash.Sum64(), firstTime(a.measure.text, now, nil)
 		a.measure.end()
 		a.measure = nil
 	}
@@ -116,15 +116,42 @@ func (s *Set) measure(f *File, info fs.FileInfo) bool {
 }
 
 func (s *Set) newMeasuring(f *File, info fs.FileInfo) (*measuring, error) {
-	m := &measuring{stat: info, buf: make([]byte, unpackChunk)}
-	m.hash.SetSeed(s.seed)
-	m.raw = io.TeeReader(io.NewSectionReader(f.f, 0, info.Size()), &m.hash)
-	var err error
-	if m.from, m.stop, err = unpack(f.archive.kind, m.raw); err != nil {
-		return nil, damaged(f.archive.kind, err)
+	m, err := newMeasuring(f.archive.kind, f.f, info.Size(), s.seed)
+	if err != nil {
+		return nil, err
 	}
-	m.from = kindReader{m.from, f.archive.kind}
+	m.stat = info
 	return m, nil
+}
+
+func newMeasuring(kind string, raw io.ReaderAt, size int64, seed maphash.Seed) (*measuring, error) {
+	m := &measuring{buf: make([]byte, unpackChunk)}
+	m.hash.SetSeed(seed)
+	m.raw = io.TeeReader(io.NewSectionReader(raw, 0, size), &m.hash)
+	var err error
+	if m.from, m.stop, err = unpack(kind, m.raw); err != nil {
+		return nil, damaged(kind, err)
+	}
+	m.from = kindReader{m.from, kind}
+	return m, nil
+}
+
+// MeasureContent unpacks an archive of size bytes once, and tells how long what
+// is in it is, and the time of the first line that has one, Unix seconds, 0 for
+// none. The error says what is wrong with the archive.
+func MeasureContent(kind string, raw io.ReaderAt, size int64, now time.Time) (length, oldest int64, err error) {
+	m, err := newMeasuring(kind, raw, size, maphash.MakeSeed())
+	if err != nil {
+		return 0, 0, err
+	}
+	defer m.end()
+	for err == nil {
+		err = m.some()
+	}
+	if err != io.EOF {
+		return 0, 0, err
+	}
+	return m.length, firstTime(m.text, now, nil), nil
 }
 
 // kindReader says of errors what they mean.
@@ -166,11 +193,6 @@ func (m *measuring) some() error {
 }
 
 func (m *measuring) end() { m.stop() }
-
-// oldest is the time of the first line that has one.
-func (m *measuring) oldest() int64 {
-	return firstTime(m.text, time.Now(), nil)
-}
 
 // firstTime is the time of the first line of text that has one, Unix seconds,
 // 0 for none.
