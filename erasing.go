@@ -91,6 +91,10 @@ func (d *Daemon) hints() retain.Hints {
 			f := d.files.File(num)
 			return f != nil && f.Away()
 		},
+		Nameless: func(num uint64) bool {
+			f := d.files.File(num)
+			return f != nil && f.Forsaken()
+		},
 	}
 }
 
@@ -117,7 +121,7 @@ func (d *Daemon) intend(plan []retain.Verdict) error {
 		}
 	}
 	var events []ledger.Event
-	for _, why := range []ledger.Reason{ledger.ReasonShipped, ledger.ReasonLimit, ledger.ReasonLimitSealed} {
+	for _, why := range []ledger.Reason{ledger.ReasonShipped, ledger.ReasonLimit, ledger.ReasonLimitSealed, ledger.ReasonNameless} {
 		if list := byReason[why]; len(list) > 0 {
 			events = append(events, ledger.Event{Erase: &ledger.Erase{Reason: why, Refs: refs(list)}})
 		}

@@ -35,7 +35,7 @@ type device struct {
 func newDevice(t *testing.T, fs, options string, size int64) *device {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("cutting the power of a device needs root")
+		t.Skip("a file system on a loop device needs root")
 	}
 	mkfs := "mkfs." + fs
 	if _, err := exec.LookPath(mkfs); err != nil {

@@ -8,7 +8,6 @@ import (
 
 	"swab/config"
 	"swab/ledger"
-	"swab/retain"
 	"swab/status"
 	"swab/tail"
 )
@@ -128,20 +127,4 @@ func (d *Daemon) storeName() string {
 		return "a directory"
 	}
 	return "S3 bucket " + d.cfg.To.Bucket
-}
-
-// devices are the file systems below the globs, each once.
-func (d *Daemon) devices() []status.Device {
-	var list []status.Device
-	for _, root := range d.roots() {
-		p, err := retain.Promise(root)
-		if err != nil {
-			continue
-		}
-		dev := status.Device{FS: p.FS, Note: p.Note, Reaches: p.Reaches}
-		if !slices.Contains(list, dev) {
-			list = append(list, dev)
-		}
-	}
-	return list
 }

@@ -326,7 +326,7 @@ func (d *Daemon) begin() error {
 	}
 	events = append(events, ledger.Event{Start: &ledger.Start{
 		Version: Version(), Machine: is.machine, Home: is.home, Boot: firstLine("/proc/sys/kernel/random/boot_id"),
-		Host: d.host, Node: d.node, Store: d.storeURL(), Policies: policies,
+		Host: d.host, Node: d.node, Store: d.storeURL(), Policies: policies, Devices: d.firstDevices(),
 	}})
 	for _, name := range slices.Sorted(maps.Keys(policies)) {
 		before, known := old[name]

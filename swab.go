@@ -165,6 +165,7 @@ var errStopped = errors.New("stopped")
 func (d *Daemon) flush(work context.Context, reading *sync.WaitGroup) {
 	ctx, cancel := context.WithTimeout(work, d.cfg.ShutdownTimeout)
 	defer cancel()
+	defer d.eraseLast(work)
 	read := make(chan struct{})
 	go func() { reading.Wait(); close(read) }()
 	select {
@@ -180,6 +181,11 @@ func (d *Daemon) flush(work context.Context, reading *sync.WaitGroup) {
 			return
 		}
 	}
+}
+
+// eraseLast erases what may be erased, with the store down, too: of a log that
+// others removed, the descriptor that is about to be closed is all there is.
+func (d *Daemon) eraseLast(ctx context.Context) {
 	if err := d.erase(ctx); err != nil {
 		d.log.Error("erasing", "error", d.clean(err))
 	}
@@ -219,6 +225,11 @@ func (d *Daemon) passOnce(ctx context.Context, progress func(Progress)) error {
 	}
 	if err := d.sweepOut(ctx, math.MaxInt); err != nil {
 		return errors.Join(shipErr, err)
+	}
+	if slices.ContainsFunc(d.files.Files(), (*tail.File).Nameless) { // removed meanwhile
+		if err := d.erase(ctx); err != nil {
+			return errors.Join(shipErr, err)
+		}
 	}
 	d.tellUnread()
 	for _, l := range d.lanes {

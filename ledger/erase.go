@@ -79,6 +79,7 @@ func (s *State) mayErase(why Reason, b *Batch, r *BatchRange, now time.Time) err
 		if b.Shipped || !due {
 			return fmt.Errorf("reason %q, but shipped is %t and overdue is %t", why, b.Shipped, due)
 		}
+	case ReasonNameless: // it is sealed, or it would be in no batch; names are not in the ledger
 	default:
 		return fmt.Errorf("no reason: %q", why)
 	}

@@ -91,6 +91,17 @@ type Start struct {
 	Store string `json:"store,omitempty"`
 	// Policies are the effective retention settings, by class.
 	Policies map[string]Retention `json:"policies"`
+	// Devices are the file systems that the logs lie on, each once.
+	Devices []Device `json:"devices,omitempty"`
+}
+
+// Device is a file system, and what overwriting a byte there is worth.
+type Device struct {
+	FS string `json:"fs"` // ext4, xfs, btrfs, …
+	// Reaches: overwritten bytes are overwritten where they lie, as far as the
+	// file system decides that. Note says what limits it.
+	Reaches bool   `json:"reaches"`
+	Note    string `json:"note,omitempty"`
 }
 
 // Fork says that the state directory turned out to be a copy of another one,
@@ -303,6 +314,7 @@ const (
 	ReasonLimit       Reason = "limit"        // verified in the store, kept until the limit, which is now
 	ReasonLimitSealed Reason = "limit-sealed" // at the limit; the spool holds it, the object follows
 	ReasonExpire      Reason = "expire"       // at the limit, and never sealed
+	ReasonNameless    Reason = "nameless"     // sealed, and no name leads to the file any more: once closed, nothing does
 )
 
 // Erase is the intent, written before the first byte is.

@@ -13,7 +13,7 @@ func decidePacked(policy ledger.Retention, b *ledger.Batch, r ledger.BatchRange,
 	whole := *b
 	whole.ShippedAt = p.ShippedAt
 	r.Intent, r.Oldest = "", p.Oldest
-	v := decideOne(policy, &whole, r, now, hints)
+	v := decideNamed(policy, &whole, r, now, hints)
 	v.Packed = true
 	overdue := !v.Due.IsZero() && !now.Before(v.Due)
 	switch {

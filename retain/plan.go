@@ -41,6 +41,9 @@ type Hints struct {
 	Mode func(file uint64) string
 	// Away tells whether a file was renamed away or removed.
 	Away func(file uint64) bool
+	// Nameless tells whether no name leads to a file any more: nobody can open
+	// it, and its blocks are given back as they are when it is closed.
+	Nameless func(file uint64) bool
 }
 
 // Plan decides what is to be overwritten now. It is a pure function of what
@@ -83,19 +86,26 @@ func plan(s *ledger.State, now time.Time, hints Hints, wanted func(Verdict) bool
 }
 
 // decide is the rule for one range; pack is the archive that it is in, nil for
-// none.
+// none. What has no name left waits for nothing but its seal: a class keeps raw
+// bytes so that they can be read, and only as long as swab holds the file can
+// they be overwritten.
 func decide(policy ledger.Retention, b *ledger.Batch, r ledger.BatchRange, pack *ledger.Pack, now time.Time, hints Hints) Verdict {
+	var v Verdict
 	if pack == nil {
-		return decideOne(policy, b, r, now, hints)
+		v = decideNamed(policy, b, r, now, hints)
+	} else {
+		v = decidePacked(policy, b, r, pack, now, hints)
 	}
-	v := decidePacked(policy, b, r, pack, now, hints)
-	if r.Intent != "" && (pack.Intended || v.Erase != "") {
+	if v.Erase == "" && !v.Due.IsZero() && (pack == nil || pack.Whole) && hints.Nameless != nil && hints.Nameless(r.File) {
+		v = Verdict{Erase: ledger.ReasonNameless, Due: v.Due, Packed: v.Packed}
+	}
+	if pack != nil && r.Intent != "" && (pack.Intended || v.Erase != "") {
 		v.Erase, v.Redo, v.Keep = r.Intent, true, ""
 	}
 	return v
 }
 
-func decideOne(policy ledger.Retention, b *ledger.Batch, r ledger.BatchRange, now time.Time, hints Hints) Verdict {
+func decideNamed(policy ledger.Retention, b *ledger.Batch, r ledger.BatchRange, now time.Time, hints Hints) Verdict {
 	mode := policy.Erase
 	if hints.Mode != nil {
 		if m := hints.Mode(r.File); m != "" {

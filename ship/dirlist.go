@@ -61,7 +61,7 @@ func (w *dirWalk) walk(ctx context.Context, dir string) error {
 		if err != nil {
 			return dirError(opList, key, err)
 		}
-		if err := w.visit(Listed{Key: key, Size: info.Size()}); err != nil {
+		if err := w.visit(Listed{Key: key, Size: info.Size(), Modified: info.ModTime()}); err != nil {
 			return err
 		}
 	}

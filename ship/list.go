@@ -3,12 +3,16 @@ package ship
 import (
 	"context"
 	"io"
+	"time"
 )
 
 // Listed is an object as a listing names it.
 type Listed struct {
 	Key  string
 	Size int64 // bytes
+	// Modified is when the store took it, by the store's clock; zero if it does
+	// not say.
+	Modified time.Time
 }
 
 // Lister tells what a store holds. It is apart from Store, since whoever ships

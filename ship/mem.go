@@ -22,6 +22,7 @@ type Mem struct {
 type memObject struct {
 	body []byte
 	info Info
+	at   time.Time
 }
 
 // NewMem makes an empty store.
@@ -46,7 +47,7 @@ func (m *Mem) Put(ctx context.Context, o Object) (Receipt, error) {
 		return Receipt{Outcome: AlreadyThere, Date: r.Date}, nil
 	}
 	info := Info{Size: o.Size, SHA256: o.SHA256, HasSHA256: true, Metadata: maps.Clone(o.Metadata)}
-	m.objects[o.Key] = memObject{body: body, info: info}
+	m.objects[o.Key] = memObject{body: body, info: info, at: r.Date}
 	return r, nil
 }
 
@@ -89,7 +90,7 @@ func (m *Mem) List(_ context.Context, prefix, after string, visit func(Listed) e
 		m.mu.Lock()
 		o := m.objects[key]
 		m.mu.Unlock()
-		if err := visit(Listed{Key: key, Size: int64(len(o.body))}); err != nil {
+		if err := visit(Listed{Key: key, Size: int64(len(o.body)), Modified: o.at}); err != nil {
 			return err
 		}
 	}

@@ -44,7 +44,7 @@ func (s *S3) List(ctx context.Context, prefix, after string, visit func(Listed) 
 					Hint: "a store must list what was asked for, in the order of the keys"}
 			}
 			after = key
-			if err := visit(Listed{Key: key, Size: aws.ToInt64(o.Size)}); err != nil {
+			if err := visit(Listed{Key: key, Size: aws.ToInt64(o.Size), Modified: aws.ToTime(o.LastModified)}); err != nil {
 				return err
 			}
 		}

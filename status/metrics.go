@@ -5,6 +5,7 @@ import (
 	"math"
 	"net/http"
 	"runtime"
+	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -76,6 +77,9 @@ func wholeMetrics() []metric[Snapshot] {
 		}),
 		gauge("swab_refused_files", "Files that a flag names and swab does not take.", func(s Snapshot) float64 {
 			return float64(s.Refused)
+		}),
+		optional("swab_overwriting_reaches_device", "1 if overwriting reaches the place where a raw byte lay on each file system of the logs, as far as it decides that; 0 if one may keep old copies.", func(s Snapshot) (float64, bool) {
+			return truth(!slices.ContainsFunc(s.Devices, func(d Device) bool { return !d.Reaches })), len(s.Devices) > 0
 		}),
 	}
 }

@@ -67,7 +67,7 @@ func (s *Set) placed(f *File, place ledger.Place) {
 		f.home = place
 	}
 	f.place, f.astray = place, false
-	f.away.Store(f.home.Path() != place.Path() || f.gone)
+	f.away.Store(f.home.Path() != place.Path() || f.Nameless())
 	s.paths.Set(f.num, place)
 	s.paths.SetAway(f.num, f.away.Load())
 }

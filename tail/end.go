@@ -87,7 +87,7 @@ func (s *Set) endAll(now time.Time) (some bool, err error) {
 	return some, nil
 }
 
-// endGone ends a file without a name, and lets go of one that is waited for to
+// endGone ends a file without a name, once what it held may be closed, and lets go of one that is waited for to
 // be unlinked: a list of the directory that began since has no archive of it.
 // s.changing and f.mu are held.
 func (s *Set) endGone(f *File, now time.Time) error {
@@ -100,11 +100,17 @@ func (s *Set) endGone(f *File, now time.Time) error {
 	if f.goneAt == 0 || f.goneAt >= s.passes {
 		return nil
 	}
+	if copies, _ := s.copiesOf(f.num); len(copies) == 0 && !s.awaited(f.num) && !s.packing(f.num) {
+		f.forsaken.Store(true)
+	}
 	rec, ok := f.record()
-	if !ok || rec.Cursor != f.size && !s.holdsAll(rec.Follows(), now) {
+	if !ok || rec.Cursor != f.size && !s.holdsAll(rec.Follows(), now) || !s.wiped(f, &rec, now) {
 		return nil
 	}
-	return s.end(f, rec, "gone")
+	if is, ok := idle(f.f); is || !ok && now.Sub(f.quiet) > quietEnough {
+		return s.end(f, rec, "gone")
+	}
+	return nil
 }
 
 // holdsAll tells whether an original is there, unchanged: then its copy may go.

@@ -43,9 +43,15 @@ type File struct {
 	quiet time.Time
 	// away: renamed out of its name, or removed; no writer opens it again. It
 	// can be asked without a lock, inside [ledger.Ledger.View].
-	away     atomic.Bool
-	gone     bool   // no name is left
-	goneAt   uint64 // the pass in which that was found, and nobody could write it, 0 before
+	away atomic.Bool
+	// nameless: no name is left. Asked as away is. goneSince is since when, and
+	// all is read.
+	nameless  atomic.Bool
+	goneSince time.Time
+	// goneAt is the pass that found it nameless, 0 before; forsaken: a later one
+	// has looked at what may be copies of it, and none has anything to inherit.
+	goneAt   uint64
+	forsaken atomic.Bool
 	parting  parting
 	unnamed  bool   // what it was called before this start is not known
 	astray   bool   // it has a name, but not in the directory where it was
@@ -108,6 +114,14 @@ func (f *File) Place() ledger.Place {
 // finished once it is read.
 func (f *File) Away() bool { return f.away.Load() }
 
+// Forsaken tells whether the file is nameless, and no copy of it needs it any
+// more.
+func (f *File) Forsaken() bool { return f.nameless.Load() && f.forsaken.Load() }
+
+// Nameless tells whether someone removed the file's last name while swab has it
+// open.
+func (f *File) Nameless() bool { return f.nameless.Load() }
+
 // WriteErr is why the file can be read but not erased, or nil.
 func (f *File) WriteErr() error {
 	f.mu.Lock()
@@ -151,7 +165,8 @@ func (f *File) look(now time.Time) (same bool, rec ledger.File, err error) {
 		f.scanned, f.parted = 0, 0
 	}
 	f.size, f.seen = size, now
-	if f.gone = nlink(info) == 0; f.gone {
+	if nlink(info) == 0 {
+		f.nameless.Store(true)
 		f.away.Store(true)
 	}
 	if size < rec.Cursor {

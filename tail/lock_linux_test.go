@@ -71,6 +71,7 @@ func TestALockEndsWithItsFile(t *testing.T) {
 	}
 	first.sweep()
 	first.sealAll("api")
+	first.erase("api")
 	info, err := os.Stat(first.path("removed.log"))
 	first.must(err)
 	ino := inodeOf(info).ino

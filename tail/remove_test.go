@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"testing"
+	"time"
 
 	"swab/ledger"
 )
@@ -41,6 +42,11 @@ func TestRemovalWhileOpenIsReadToTheEndAndThenClosed(t *testing.T) {
 	}
 	w.pass(2 * quietEnough)
 	w.sweep()
+	if w.set.File(num) == nil {
+		t.Fatal("closed before it was overwritten: its blocks have the raw bytes still")
+	}
+	w.erase("api")
+	w.sweep()
 	if w.set.File(num) != nil {
 		t.Fatal("still open")
 	}
@@ -48,13 +54,50 @@ func TestRemovalWhileOpenIsReadToTheEndAndThenClosed(t *testing.T) {
 		t.Error("still in the ledger")
 	}
 	a := w.account("api")
-	if a.Lost != 0 || a.Removed != int64(len("3\n4\n")) || a.Erased != int64(len("1\n2\n")) || a.Present != 0 {
+	if a.Lost != 0 || a.Removed != 0 || a.Erased != int64(len("1\n2\n3\n4\n")) || a.Present != 0 {
 		t.Errorf("account %+v", a)
 	}
 	if f := w.numbers(); len(f) != 0 {
 		t.Errorf("open: %v", f)
 	}
 	w.proven()
+}
+
+// What cannot be overwritten takes no room for ever: its blocks are given back
+// as they are.
+func TestARemovedLogThatIsNotOverwrittenIsClosedInTheEnd(t *testing.T) {
+	for name, row := range map[string]struct {
+		rule Rule
+		held time.Duration
+	}{
+		"it is tried for a while": {Rule{Class: "api", Pattern: "*.log"}, wipeWithin},
+		"nothing is erased":       {Rule{Class: "api", Pattern: "*.log", Erase: "off"}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, row.rule)
+			w.write("a.log", "1\n2\n")
+			w.sweep()
+			w.sealAll("api")
+			num := w.file("a.log").Num()
+			w.remove("a.log")
+			w.pass(2 * quietEnough)
+			w.sweep()
+			if held := w.set.File(num) != nil; held != (row.held > 0) {
+				t.Fatalf("held: %v", held)
+			}
+			w.pass(row.held)
+			w.sweep()
+			w.pass(time.Second)
+			w.sweep()
+			if w.set.File(num) != nil {
+				t.Fatal("still open")
+			}
+			if a := w.account("api"); a.Removed != 4 || a.Erased != 0 || a.Present != 0 {
+				t.Errorf("account %+v", a)
+			}
+			w.proven()
+		})
+	}
 }
 
 func TestRemovalWhileDownIsALossOfAtLeastWhatWasKnown(t *testing.T) {
@@ -154,6 +197,7 @@ func TestDescriptorsAreGivenBack(t *testing.T) {
 		w.sweep()
 		w.add("a.log", "\x1f\x8bbinary\n")
 		w.sealAll("api") // given up
+		w.erase("api")
 		w.remove("a.log")
 		w.pass(2 * quietEnough)
 		w.sweep()
@@ -163,6 +207,7 @@ func TestDescriptorsAreGivenBack(t *testing.T) {
 		w.halves = true
 		w.sealAll("api")
 		w.halves = false
+		w.erase("api")
 		w.pass(2 * quietEnough)
 		w.sweep()
 	}

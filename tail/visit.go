@@ -36,17 +36,37 @@ func (s *Set) revisit(num uint64, f *File, held bool, now time.Time) (ended bool
 		return ended, nil
 	}
 	f.mark(rec)
-	if f.gone && (rec.Cursor == f.size || s.holdsAll(rec.Follows(), now)) {
-		if is, ok := idle(f.f); is || !ok && now.Sub(f.quiet) > quietEnough {
-			// Its archive was made before: the next list of the directory has it.
-			if ended = f.goneAt == 0; ended {
-				f.goneAt = s.passes
-			}
-			return ended, nil
-		}
+	if f.Nameless() && f.goneAt == 0 {
+		// Its archive was made before: the next list of the directory has it.
+		f.goneAt = s.passes
+		return true, nil
 	}
-	f.goneAt = 0
 	return f.part(s.passes), nil
+}
+
+// wiped tells whether a file without a name, of which all is read, may be closed:
+// what it held is overwritten. The blocks of one that cannot be overwritten are
+// given back as they are. f.mu is held.
+func (s *Set) wiped(f *File, rec *ledger.File, now time.Time) bool {
+	if f.goneSince.IsZero() {
+		f.goneSince = now
+	}
+	return rec.Gone.Len() >= f.size || f.writeErr != nil || !s.erases(f) || now.Sub(f.goneSince) > wipeWithin
+}
+
+// wipeWithin is how long a file without a name is held for its bytes to be
+// overwritten.
+const wipeWithin = time.Hour
+
+// erases tells whether a file's bytes are overwritten at all.
+func (s *Set) erases(f *File) bool {
+	mode := f.rule.Erase
+	s.ledger.View(func(st *ledger.State) {
+		if policy := st.Policies[f.rule.Class].Erase; mode == "" || policy == "off" {
+			mode = policy
+		}
+	})
+	return mode != "" && mode != "off"
 }
 
 // quietEnough is how long a file without a name must not have grown before it

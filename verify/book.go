@@ -16,7 +16,7 @@ import (
 	"swab/ship"
 )
 
-// book is what a ledger says should be in the store. It holds 32 bytes a batch;
+// book is what a ledger says should be in the store. It holds 40 bytes a batch;
 // what they are short for is read again where something does not agree.
 type book struct {
 	o     Options
@@ -51,10 +51,12 @@ type shelf struct {
 
 // entry is a batch in short.
 type entry struct {
-	sum   [16]byte // of key, SHA-256, size and lines
-	seal  [8]byte  // the first bytes of the seal's sum
-	hour  uint32   // of the key, hours since 1970
-	state entryState
+	sum  [16]byte // of key, SHA-256, size and lines
+	seal [8]byte  // the first bytes of the seal's sum
+	hour uint32   // of the key, hours since 1970
+	// sealed and shipped are when, Unix seconds; shipped is 0 before.
+	sealed, shipped uint32
+	state           entryState
 }
 
 type entryState uint8
@@ -63,6 +65,7 @@ const (
 	unknown entryState = iota // not in the ledger, or not to verify
 	awaited                   // in the ledger
 	met                       // in the store
+	agreed                    // in the store, and there as in the ledger
 )
 
 // doubt is what an object says of itself.
@@ -121,10 +124,13 @@ func (b *book) read(e *ledger.Event, sum string) error {
 			s.begins = e.Seal.Batch.Number
 		}
 		s.sealed = e.Seal.Batch.Number
-		b.seal(e.Seal.Batch, e.Seal.Key, e.Seal.SHA256, e.Seal.Size, e.Seal.Lines, sum)
+		b.seal(e.Seal.Batch, e.Seal.Key, e.Seal.SHA256, e.Seal.Size, e.Seal.Lines, sum, e.At)
 	case e.Ship != nil:
 		s := b.shelf(e.Ship.Batch.Class)
 		s.shipped = max(s.shipped, e.Ship.Batch.Number)
+		if entry := s.at(e.Ship.Batch.Number); entry != nil {
+			entry.shipped = uint32(e.At.Unix())
+		}
 	}
 	return nil
 }
@@ -184,7 +190,10 @@ func (b *book) snapshot(s *ledger.Snapshot) {
 		return strings.Compare(fmt.Sprintf("%s/%020d", x.Class, x.Number), fmt.Sprintf("%s/%020d", y.Class, y.Number))
 	}) {
 		if p := s.State.Batches[id]; p != nil && id.HasObject() && b.shelf(id.Class).at(id.Number) == nil {
-			b.seal(id, p.Key, p.SHA256, p.Size, p.Lines, p.SealSum)
+			b.seal(id, p.Key, p.SHA256, p.Size, p.Lines, p.SealSum, p.SealedAt)
+			if entry := b.shelf(id.Class).at(id.Number); entry != nil && p.Shipped {
+				entry.shipped = uint32(p.ShippedAt.Unix())
+			}
 		}
 	}
 }
@@ -207,7 +216,7 @@ func (s *shelf) at(n uint64) *entry {
 }
 
 // seal notes a batch that is to be verified.
-func (b *book) seal(id ledger.BatchID, key, sum string, size, lines int64, sealSum string) {
+func (b *book) seal(id ledger.BatchID, key, sum string, size, lines int64, sealSum string, at time.Time) {
 	k, err := ship.ParseKey(key)
 	if err != nil || !wanted(k.Class, b.o) || !inDays(k.Hour, b.o) {
 		return
@@ -228,7 +237,7 @@ func (b *book) seal(id ledger.BatchID, key, sum string, size, lines int64, sealS
 		s.entries = append(s.entries, entry{})
 	}
 	e := s.at(id.Number)
-	*e = entry{sum: shortSum(key, sum, size, strconv.FormatInt(lines, 10)), hour: uint32(k.Hour.Unix() / 3600), state: awaited}
+	*e = entry{sum: shortSum(key, sum, size, strconv.FormatInt(lines, 10)), hour: uint32(k.Hour.Unix() / 3600), sealed: uint32(at.Unix()), state: awaited}
 	e.seal = shortSeal(sealSum)
 }
 
@@ -260,7 +269,11 @@ func (b *book) object(j job, o *seen, sound bool) {
 	e := s.at(k.Number)
 	if e != nil && e.state != unknown {
 		e.state, s.some = met, true
-		if !sound || e.sum == shortSum(j.key, d.sum, d.size, d.lines) && (d.seal == "" || e.seal == shortSeal(d.seal)) {
+		if !sound {
+			return
+		}
+		if e.sum == shortSum(j.key, d.sum, d.size, d.lines) && (d.seal == "" || e.seal == shortSeal(d.seal)) {
+			e.state = agreed
 			return
 		}
 	}

@@ -77,6 +77,9 @@ func (b *book) settleDoubts(t *tally) error {
 			what = "it is this state directory's, and the ledger does not know it: a repair may have left it out"
 		case !known:
 			what = "it is this state directory's, and the ledger does not know it"
+			if s := b.classes[d.id.Class]; s == nil || d.id.Number > s.sealed {
+				what += ": the ledger's end is missing, or it is an older copy, or another one"
+			}
 		}
 		t.wrong(Finding{Class: d.id.Class, Kind: KindLedger, Where: key, What: what})
 	}
@@ -149,7 +152,7 @@ func (b *book) missing(t *tally, class string, s *shelf) {
 		switch {
 		case e.state == unknown:
 			flush()
-		case e.state == met:
+		case e.state == met, e.state == agreed:
 			flush()
 			count = true
 			if keep > 0 && age > keep+keepSlack {

@@ -73,7 +73,7 @@ func (r *run) object(ctx context.Context, j job, buf []byte) error {
 func (r *run) read(ctx context.Context, j job, buf []byte) (*seen, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	body, info, err := r.store.Get(ctx, j.key)
+	body, info, err := r.getter.Get(ctx, j.key)
 	if err != nil {
 		return nil, err
 	}

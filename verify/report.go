@@ -26,10 +26,12 @@ const (
 	KindOrder    Kind = "order"    // a higher number has an earlier key
 	KindAddress  Kind = "address"  // one that the policy takes out
 	KindLedger   Kind = "ledger"   // the ledger says otherwise
+	KindAnchor   Kind = "anchor"   // it names no seal, and so anchors nothing
+	KindTime     Kind = "time"     // the store took it at another time than the ledger says
 	KindHost     Kind = "host"     // a host has no object
 )
 
-var kinds = []Kind{KindEmpty, KindSum, KindFrame, KindMetadata, KindLines, KindGap, KindTwice, KindOrder, KindAddress, KindLedger, KindHost}
+var kinds = []Kind{KindEmpty, KindSum, KindFrame, KindMetadata, KindLines, KindGap, KindTwice, KindOrder, KindAddress, KindLedger, KindAnchor, KindTime, KindHost}
 
 // mostListed is how many findings of one kind and class a report names; all of
 // them are counted.
@@ -94,6 +96,8 @@ type Report struct {
 	// Notes are what is no fault but must be known.
 	Notes []string
 	Read  Progress
+	// Anchored is what of the ledger the store vouches for; [Anchors] sets it.
+	Anchored Anchored
 }
 
 // tally collects a report from several goroutines. What it keeps is bounded by

@@ -194,7 +194,11 @@ func (r *run) judgeEmpty() {
 		r.tally.wrong(Finding{Class: class, Kind: KindEmpty, What: what})
 	}
 	if len(r.o.Classes) == 0 && len(r.streams) == 0 {
-		empty("", "there is no object of swab's")
+		what := "there is no object of swab's"
+		if r.header != nil {
+			what = "there is no object of this state directory's"
+		}
+		empty("", what)
 	}
 	for _, class := range r.o.Classes {
 		there := false
@@ -212,6 +216,9 @@ func (r *run) notes() {
 	t := r.tally
 	if r.foreign > 0 {
 		t.note("%s not of swab's form, or beneath another prefix, and left alone: %q is one", are(r.foreign), r.example)
+	}
+	if r.others > 0 {
+		t.note("%s of other state directories, which other ledgers tell of", are(r.others))
 	}
 	if n := r.gone.Load(); n > 0 {
 		t.note("%s removed while they were to be read", were(n))

@@ -71,7 +71,8 @@ func Run(ctx context.Context, store Store, o Options) (*Report, error) {
 	if o.Now.IsZero() {
 		o.Now = time.Now()
 	}
-	r := &run{store: store, o: o, tally: newTally(), streams: map[streamID]*stream{}}
+	r := newRun(store, o)
+	r.getter, r.each = store, r.object
 	if o.Sample > 1 {
 		r.offset = rand.IntN(o.Sample)
 	}
@@ -100,7 +101,10 @@ func Run(ctx context.Context, store Store, o Options) (*Report, error) {
 
 // run is one verification on its way.
 type run struct {
-	store  Store
+	lister ship.Lister
+	getter ship.Getter // of Run
+	header Header      // of Anchors
+	each   func(ctx context.Context, j job, buf []byte) error
 	o      Options
 	book   *book // nil without a ledger
 	offset int   // of the lines of a sample
@@ -110,15 +114,21 @@ type run struct {
 	streams map[streamID]*stream
 	foreign int64
 	example string // key of one foreign object
+	others  int64  // objects of other state directories, which Anchors leaves alone
 
 	objects, stored, text, lines atomic.Int64
 	gone, archived               atomic.Int64
 }
 
+func newRun(lister ship.Lister, o Options) *run {
+	return &run{lister: lister, o: o, tally: newTally(), streams: map[streamID]*stream{}}
+}
+
 // job is an object to read.
 type job struct {
-	key   string
-	parts ship.KeyParts
+	key      string
+	parts    ship.KeyParts
+	modified time.Time // by the store, zero if it does not say
 }
 
 // readAll lists the store in one goroutine and reads its objects in others.
@@ -139,7 +149,7 @@ func (r *run) readAll(ctx context.Context) error {
 				if ctx.Err() != nil {
 					continue
 				}
-				if err := r.object(ctx, j, buf); err != nil {
+				if err := r.each(ctx, j, buf); err != nil {
 					cancel(err)
 				}
 			}
@@ -196,13 +206,18 @@ func (r *run) list(ctx context.Context, take func(job) error) error {
 	for _, part := range r.parts() {
 		after := part.after
 		err := r.patiently(ctx, func(ctx context.Context) error {
-			return r.store.List(ctx, part.prefix, after, func(o ship.Listed) error {
+			return r.lister.List(ctx, part.prefix, after, func(o ship.Listed) error {
 				after = o.Key
 				if part.last != "" && o.Key > part.last {
 					return errPast
 				}
 				j, ok := r.mine(o.Key)
 				if !ok {
+					return nil
+				}
+				j.modified = o.Modified
+				if r.header != nil && !r.book.has(streamNode{j.parts.Host, j.parts.Node}, j.parts.Class, j.parts.Number) {
+					r.others++
 					return nil
 				}
 				r.number(j)

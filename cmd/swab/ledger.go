@@ -44,66 +44,6 @@ func stateFlag(fs *pflag.FlagSet) *string {
 	return fs.String("state", dir, "the state directory, as of swab run")
 }
 
-const checkUsage = `swab ledger check [--state DIR]
-  reads the whole ledger, verifies its chain, and proves from it alone that every byte is
-  accounted for. It changes nothing. Exit status 3: something is wrong.
-`
-
-// ledgerCheck is `swab ledger check`.
-func ledgerCheck(_ context.Context, args []string, _ io.Reader, stdout, _ io.Writer) error {
-	fs := flagSet("swab ledger check")
-	dir := stateFlag(fs)
-	if helped, err := parse(fs, args, checkUsage, 0, 0, stdout); helped || err != nil {
-		return err
-	}
-	r, err := ledger.Check(*dir)
-	if err != nil {
-		return err
-	}
-	if err := printReport(stdout, *dir, r); err != nil {
-		return err
-	}
-	if len(r.Problems) > 0 {
-		return errFound
-	}
-	return nil
-}
-
-func printReport(out io.Writer, dir string, r *ledger.Report) error {
-	w := bufio.NewWriter(out)
-	fmt.Fprintf(w, "ledger in %s: %s in %s", shown(dir), counted(int(r.Events), "event"), counted(r.Segments, "segment"))
-	if r.State != nil {
-		if !r.State.Begun.IsZero() {
-			fmt.Fprintf(w, ", from %s", stamp(r.State.Begun))
-		}
-		fmt.Fprintf(w, " to %s", stamp(r.State.LastAt))
-	}
-	fmt.Fprintln(w)
-	if r.State != nil && len(r.State.Classes) > 0 {
-		fmt.Fprintln(w)
-		printColumns(w, accountRows(r.State))
-		fmt.Fprintln(w)
-	}
-	if r.Live {
-		fmt.Fprintln(w, "note: a swab is running on it; what it is writing now is not counted")
-	}
-	for _, n := range r.Notes {
-		fmt.Fprintf(w, "note: %s\n", n)
-	}
-	for _, p := range r.Problems {
-		fmt.Fprintf(w, "wrong: %s\n", p)
-	}
-	switch {
-	case len(r.Problems) > 0:
-		fmt.Fprintf(w, "%s: this ledger proves nothing from there on\n", counted(len(r.Problems), "problem"))
-	case len(r.Notes) > 0:
-		fmt.Fprintln(w, "ok: every sum fits, and every byte since the last repair is accounted for")
-	default:
-		fmt.Fprintln(w, "ok: every sum fits, and every byte is accounted for")
-	}
-	return w.Flush()
-}
-
 // accountRows is both accounts of each class; both come to what was written.
 func accountRows(s *ledger.State) [][]string {
 	rows := [][]string{{"CLASS", "WRITTEN", "=", "UNREAD", "SEALED", "SHIPPED", "EXPIRED", "LOST", "COPIED", "=", "PRESENT", "ERASED", "REMOVED", "STREAMED"}}

@@ -134,7 +134,7 @@ func describe(e *ledger.Event, files classes) string {
 	file := func(n uint64) string { return fmt.Sprintf("file %d (%s)", n, files[n]) }
 	switch e.Kind {
 	case ledger.KindStart:
-		return fmt.Sprintf("swab %s as %s-%s, %s", e.Start.Version, e.Start.Host, e.Start.Node, counted(len(e.Start.Policies), "class"))
+		return fmt.Sprintf("swab %s as %s-%s, %s", e.Start.Version, e.Start.Host, e.Start.Node, counted(len(e.Start.Policies), "class")) + deviceWords(e.Start.Devices)
 	case ledger.KindFork:
 		return fmt.Sprintf("a copy of %s-%s, named %s-%s from here on: %s", e.Fork.WasHost, e.Fork.WasNode, e.Fork.Host, e.Fork.Node, e.Fork.Why)
 	case ledger.KindPolicy:
@@ -266,6 +266,20 @@ func verifiedWords(how, verified string) string {
 	return "in the store (" + words + ")"
 }
 
+// deviceWords names the file systems that may keep what is overwritten.
+func deviceWords(devices []ledger.Device) string {
+	var keep []string
+	for _, d := range devices {
+		if !d.Reaches && !slices.Contains(keep, d.FS) {
+			keep = append(keep, d.FS)
+		}
+	}
+	if len(keep) == 0 {
+		return ""
+	}
+	return ", logs on " + strings.Join(keep, " and ") + ", where overwriting may leave old copies"
+}
+
 func reasonWords(r ledger.Reason) string {
 	switch r {
 	case ledger.ReasonShipped:
@@ -276,6 +290,8 @@ func reasonWords(r ledger.Reason) string {
 		return "at its limit; sealed, not shipped yet"
 	case ledger.ReasonExpire:
 		return "at its limit and never sealed: a loss"
+	case ledger.ReasonNameless:
+		return "it is sealed, and its file was removed by someone else"
 	}
 	return string(r)
 }

@@ -207,6 +207,8 @@ func erasedWords(r *ledger.RangeTrace, f *ledger.FileTrace) string {
 		switch r.Reason {
 		case ledger.ReasonLimit, ledger.ReasonLimitSealed, ledger.ReasonExpire:
 			how = append(how, "at its limit")
+		case ledger.ReasonNameless:
+			how = append(how, "its file was removed by someone else")
 		}
 		if r.Removed > 0 {
 			how = append(how, saidBytes(r.Removed)+" were gone before")

@@ -17,7 +17,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"swab/config"
-	"swab/ship"
 	"swab/verify"
 )
 
@@ -29,11 +28,10 @@ const verifyUsage = `swab verify --to s3://BUCKET/PREFIX|file:///DIR [flags]
 
 // verifyFlags are the flags of `swab verify`, as they were given.
 type verifyFlags struct {
-	to, endpoint, region, state, hosts string
-	since, until                       string
-	pathStyle                          bool
-	classes                            []string
-	sample                             int
+	storeFlags
+	state, hosts, since, until string
+	classes                    []string
+	sample                     int
 }
 
 // verifyCommand is `swab verify`.
@@ -75,13 +73,9 @@ func verifyCommand(ctx context.Context, args []string, _ io.Reader, stdout, stde
 
 // verifyFlagSet adds the flags. Those that swab run has too have its variables.
 func verifyFlagSet(fs *pflag.FlagSet) *verifyFlags {
-	f := &verifyFlags{}
-	variable := func(name string) string { return os.Getenv(config.FlagInfo{Name: name}.Variable()) }
-	pathStyle, _ := strconv.ParseBool(variable("path-style"))
-	fs.StringVar(&f.to, "to", variable("to"), "the store, as of swab run")
-	fs.StringVar(&f.endpoint, "endpoint-url", variable("endpoint-url"), "an S3-compatible service other than AWS")
-	fs.StringVar(&f.region, "region", variable("region"), "the bucket's region, when the AWS configuration does not say")
-	fs.BoolVar(&f.pathStyle, "path-style", pathStyle, "put the bucket into the path instead of the host name")
+	f := &verifyFlags{storeFlags: storeFlags{name: "to"}}
+	fs.StringVar(&f.to, f.name, runVariable("to"), "the store, as of swab run")
+	f.add(fs)
 	fs.StringArrayVar(&f.classes, "class", nil, "a class to verify; may be given again (default all)")
 	fs.StringVar(&f.since, "since", "", "the first day to verify, in UTC: 2026-11-23, or 7d for seven days ago")
 	fs.StringVar(&f.until, "until", "", "the last day to verify")
@@ -96,24 +90,11 @@ func (f *verifyFlags) options(now time.Time) (verify.Options, config.Destination
 	o := verify.Options{Classes: f.classes, State: f.state, Sample: f.sample, Now: now}
 	var faults []string
 	fault := func(flag, value string, problem any) {
-		faults = append(faults, fmt.Sprintf("--%s %s: %v", flag, shown(value), problem))
+		faults = append(faults, faultWords(flag, value, problem))
 	}
-	to, err := config.ParseDestination(f.to)
-	switch {
-	case f.to == "":
-		faults = append(faults, "--to: names no store. Write s3://BUCKET/PREFIX or file:///DIR")
-	case err != nil:
-		fault("to", f.to, err)
-	}
+	to := f.check(fault)
 	o.To, o.Prefix = to.String(), to.Prefix
-	if endpoint, err := config.ParseEndpoint(f.endpoint); err != nil {
-		fault("endpoint-url", f.endpoint, err)
-	} else {
-		f.endpoint = endpoint
-	}
-	if _, err = config.ParseRegion(f.region); err != nil {
-		fault("region", f.region, err)
-	}
+	var err error
 	for _, class := range f.classes {
 		if class == "" || strings.ContainsAny(class, "/=") {
 			fault("class", strconv.Quote(class), "is not a class's name")
@@ -179,12 +160,4 @@ func readHosts(path string) ([]string, error) {
 		return nil, errors.New("names no host")
 	}
 	return hosts, nil
-}
-
-// open opens the store. A directory is never made.
-func (f *verifyFlags) open(ctx context.Context, to config.Destination) (verify.Store, error) {
-	if to.Kind == config.Dir {
-		return ship.KnownDir(to.Dir), nil
-	}
-	return ship.NewS3(ctx, ship.S3Options{Bucket: to.Bucket, Endpoint: f.endpoint, Region: f.region, PathStyle: f.pathStyle})
 }

@@ -61,6 +61,20 @@ func printVerified(out io.Writer, to string, r *verify.Report, o verify.Options,
 	for _, n := range r.Notes {
 		fmt.Fprintf(w, "note: %s\n", n)
 	}
+	printFindings(w, r)
+	switch {
+	case r.Wrong == 1:
+		fmt.Fprintln(w, "1 thing is wrong: this store does not hold what was promised")
+	case r.Wrong > 1:
+		fmt.Fprintf(w, "%s things are wrong: this store does not hold what was promised\n", grouped(r.Wrong))
+	default:
+		fmt.Fprintln(w, "ok: every object read is what was sealed, and no number is missing"+addressWords(r, o))
+	}
+	return w.Flush()
+}
+
+// printFindings writes what is wrong, a line each.
+func printFindings(w io.Writer, r *verify.Report) {
 	for _, f := range r.Findings {
 		fmt.Fprintf(w, "wrong: %s\n", shown(f.String()))
 	}
@@ -71,15 +85,6 @@ func printVerified(out io.Writer, to string, r *verify.Report, o verify.Options,
 		}
 		fmt.Fprintf(w, "wrong: and %s more%s (%s)\n", grouped(u.Count), of, u.Kind)
 	}
-	switch {
-	case r.Wrong == 1:
-		fmt.Fprintln(w, "1 thing is wrong: this store does not hold what was promised")
-	case r.Wrong > 1:
-		fmt.Fprintf(w, "%s things are wrong: this store does not hold what was promised\n", grouped(r.Wrong))
-	default:
-		fmt.Fprintln(w, "ok: every object read is what was sealed, and no number is missing"+addressWords(r, o))
-	}
-	return w.Flush()
 }
 
 // addressWords ends the last line as far as addresses were looked for.

@@ -38,7 +38,8 @@ func allActs() []act {
 		{name: "away", weight: 2, lack: only(storeDir), do: away, says: "the store directory is renamed away"},
 		{name: "rostore", weight: 1, lack: readOnlyDir, do: readOnlyStore, says: "the store directory is mounted read-only"},
 		{name: faultOutage, weight: 2, lack: only(storeS3), do: outage, says: "every connection to the store is closed"},
-		{name: "clock", lack: noClock, says: "the wall clock jumps"},
+		{name: "clock", weight: 2, lack: noClock, do: clock, says: "swab's wall clock jumps, either way"},
+		{name: "failsync", weight: 1, lack: noStrace, do: failSync, disk: true, says: "fsync and fdatasync fail"},
 	}
 	for name, says := range map[string]string{
 		faultInternal: "500 InternalError", faultSlowDown: "503 SlowDown with Retry-After",
@@ -79,10 +80,6 @@ func readOnlyDir(r *run) string {
 		return lack
 	}
 	return small(r)
-}
-
-func noClock(*run) string {
-	return "no way to give one process another wall clock: time namespaces shift only monotonic time, and a static binary loads no library"
 }
 
 // moment is a random time up to longest, short ones more often.

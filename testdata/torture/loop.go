@@ -137,7 +137,9 @@ func (r *run) endDue(now time.Time) error {
 // disk failed it.
 func (r *run) died(ctx context.Context) error {
 	r.ended("itself")
-	if r.troubled() {
+	if wrong := r.unsaid(); wrong != "" {
+		r.wrong("%s", wrong)
+	} else if r.troubled() {
 		r.note("swab ended while a disk failed it: %s", r.swab.fate())
 	} else if !r.swab.asked.Load() {
 		r.wrong("swab ended by itself: %s: %s", r.swab.fate(), r.lastWord())

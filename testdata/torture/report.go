@@ -47,6 +47,7 @@ func (r *run) failures(s *result) []string {
 	add(s.stock.bad(), "objects: numbers missing, out of order, damaged or strange")
 	add(!s.LedgerGood, "swab ledger check")
 	add(!s.VerifyGood, "swab verify")
+	add(s.Account.Expired > 0, "%s destroyed that was not sealed", size(s.Account.Expired))
 	add(r.o.Rotate == rotateRename && s.AccountKnown && !s.agrees(), "the ledger's account is not the writers'")
 	add(s.RawLeft > 0, "%d raw bytes left in %d files", s.RawLeft, s.RawFiles)
 	add(len(s.LeakedElsewhere) > 0, "raw addresses in %s", strings.Join(s.LeakedElsewhere, ", "))
@@ -117,7 +118,8 @@ func (r *run) print(out io.Writer, s *result) error {
 func (r *run) printTroubles(row func(string, string, ...any)) {
 	f := r.f
 	row("ends of swab", "%d kill -9, %d SIGTERM, %d stopped and continued, %d by itself while a disk failed", f.Kills, f.Terms, f.Freezes, r.byItself())
-	row("others", "%d seconds refused, %d disks full, %d read-only, %d outages, %d runs of logrotate", f.Seconds, f.Fulls, f.Remounts, f.Outages, f.Turns)
+	row("others", "%d seconds refused, %d disks full, %d read-only, %d outages, %d jumps of the clock, %d times syncs that fail, %d runs of logrotate",
+		f.Seconds, f.Fulls, f.Remounts, f.Outages, f.Jumps, f.Syncs, f.Turns)
 	if r.proxy == nil {
 		return
 	}

@@ -61,8 +61,10 @@ type run struct {
 	trouble  time.Time // when the last fault of a disk ended
 	sampler  *sampler
 	lacking  []string
-	accounts []account
-	f        figures
+	// clockLack says why swab's clock cannot be moved, "" if it can.
+	clockLack string
+	accounts  []account
+	f         figures
 }
 
 // ending ends an act that lasts.
@@ -74,9 +76,9 @@ type ending struct {
 
 // figures are what happened, as the harness counts it.
 type figures struct {
-	Kills, Terms, Freezes, Seconds, Outages, Fulls, Remounts, Turns int
-	Lives                                                           []life
-	Wrong                                                           []string // what must not happen
+	Kills, Terms, Freezes, Seconds, Outages, Fulls, Remounts, Turns, Jumps, Syncs int
+	Lives                                                                         []life
+	Wrong                                                                         []string // what must not happen
 }
 
 // life is one incarnation of swab.
@@ -138,13 +140,8 @@ func (r *run) prepare(ctx context.Context) error {
 		}
 	}
 	r.binary = r.o.Swab
-	if r.binary == "" {
-		r.binary = filepath.Join(r.dir, "swab")
-		build := exec.CommandContext(ctx, "go", "build", "-o", r.binary, "swab/cmd/swab")
-		build.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := build.CombinedOutput(); err != nil {
-			return fmt.Errorf("build of swab: %w\n%s", err, out)
-		}
+	if err := r.findBinary(ctx); err != nil {
+		return err
 	}
 	var err error
 	if r.to, err = r.openStore(ctx); err != nil {
@@ -159,6 +156,35 @@ func (r *run) prepare(ctx context.Context) error {
 	r.env = append(slices.DeleteFunc(os.Environ(), func(s string) bool {
 		return strings.HasPrefix(s, "SWAB_") || strings.HasPrefix(s, "NOTIFY_SOCKET=")
 	}), r.env...)
+	return nil
+}
+
+// findBinary builds swab, unless a flag names one: where its clock is to jump,
+// so that it can be moved.
+func (r *run) findBinary(ctx context.Context) error {
+	if r.binary = r.o.Swab; r.binary != "" {
+		r.clockLack = "wants a swab that it builds itself"
+		return nil
+	}
+	r.binary = filepath.Join(r.dir, "swab")
+	if !slices.Contains(r.o.Acts, "clock") || noClock(r) != "" {
+		return r.build(ctx)
+	}
+	err := r.buildMoved(ctx)
+	if errors.Is(err, errClock) {
+		r.clockLack = err.Error()
+		return r.build(ctx)
+	}
+	return err
+}
+
+// build builds swab, with more flags of go build.
+func (r *run) build(ctx context.Context, flags ...string) error {
+	build := exec.CommandContext(ctx, "go", slices.Concat([]string{"build"}, flags, []string{"-o", r.binary, "swab/cmd/swab"})...)
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("build of swab: %w\n%s", err, out)
+	}
 	return nil
 }
 
@@ -214,7 +240,7 @@ func (r *run) openStore(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	r.server, r.back, r.env = s.server, s, s.server.Env()
+	r.server, r.back, r.env = s.server, s, append(r.env, s.server.Env()...)
 	var faults []string
 	for _, name := range requestFaults() {
 		if slices.Contains(r.o.Acts, name) {

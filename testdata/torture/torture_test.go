@@ -34,6 +34,7 @@ func short(t *testing.T, flags ...string) (*run, *result) {
 	if testing.Short() {
 		t.Skip("takes ten seconds")
 	}
+	t.Parallel()
 	o, err := parseOptions(append([]string{"--seed", fmt.Sprint(time.Now().UnixNano()), "--backlog", "64", "--rate", "5000"}, flags...), os.Stderr)
 	if err != nil {
 		t.Fatal(err)
