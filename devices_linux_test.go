@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -258,6 +259,10 @@ func (b *bench) listening(class string, more ...string) (page func(path string) 
 		"--log", class + "=" + b.logs + "/*", "--to", "file://" + b.out, "--state", b.state, "--listen", "127.0.0.1:0",
 	}, more...)
 	cmd, _ := daemon(b.t, args...)
+	if b.user != 0 {
+		cmd.Path, cmd.Dir = b.binary, "/"
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: b.user, Gid: b.user}}
+	}
 	path := filepath.Join(b.dir, "said")
 	out, err := os.Create(path)
 	if err != nil {

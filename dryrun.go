@@ -161,6 +161,9 @@ func DryRun(ctx context.Context, cfg *config.Config, now time.Time) (*Forecast, 
 		return nil, err
 	}
 	for _, t := range found {
+		if t.num == 0 && !t.Rule.Opaque && tail.Rotated(t.Place, t.Info, c.now) {
+			t.away = !c.written(t.id)
+		}
 		if err := c.file(ctx, t); err != nil {
 			return nil, err
 		}

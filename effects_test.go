@@ -138,7 +138,7 @@ func memoryBench(t *testing.T) *bench {
 }
 
 // benchIn is a bench in a directory.
-func benchIn(t *testing.T, dir string) *bench {
+func benchIn(t testing.TB, dir string) *bench {
 	t.Helper()
 	b := &bench{t: t, dir: dir, logs: filepath.Join(dir, "log"), out: filepath.Join(dir, "out"), state: filepath.Join(dir, "state")}
 	if err := os.Mkdir(b.logs, 0o755); err != nil {

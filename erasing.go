@@ -184,6 +184,12 @@ func (d *Daemon) overwriteFile(num uint64, list []retain.Verdict) error {
 		}
 		return fmt.Errorf("file %d is not open; its raw bytes cannot be overwritten", num)
 	}
+	err := d.overwriteOpen(f, num, list)
+	f.Erasable(err)
+	return withCure(f, err)
+}
+
+func (d *Daemon) overwriteOpen(f *tail.File, num uint64, list []retain.Verdict) error {
 	if list[0].Packed {
 		return d.overwritePacked(f, num, list)
 	}

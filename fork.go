@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"swab/ledger"
 	"swab/tail"
@@ -36,7 +37,28 @@ func homeOf(dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%s/%d/%d/%d", id.FS, id.Ino, id.Gen, id.Born), nil
+	return fmt.Sprintf(homeForm, id.FS, id.Ino, id.Gen, id.Born), nil
+}
+
+// homeForm is how a home is written: file system, inode, generation, birth.
+const homeForm = "%s/%d/%d/%d"
+
+// sameHome tells whether two homes are one directory, whatever number its device
+// had when either was written down.
+func sameHome(a, b string) bool {
+	if a == b {
+		return true
+	}
+	x, xok := parseHome(a)
+	y, yok := parseHome(b)
+	return xok && yok && x.Gen != 0 && x.Born != 0 && tail.SameButForDevice(x, y)
+}
+
+func parseHome(home string) (id ledger.FileID, ok bool) {
+	fs, rest, _ := strings.Cut(home, "/")
+	n, err := fmt.Sscanf(rest, strings.TrimPrefix(homeForm, "%s/"), &id.Ino, &id.Gen, &id.Born)
+	id.FS = fs
+	return id, n == 3 && err == nil
 }
 
 // forkWhy tells why a state directory that was used as was is not to go on under
@@ -52,7 +74,7 @@ func forkWhy(was, now identity, beside, stopped bool) string {
 	switch {
 	case was.machine != "" && now.machine != "" && was.machine != now.machine:
 		return "another machine"
-	case was.home == "" || was.home == now.home:
+	case was.home == "" || sameHome(was.home, now.home):
 		return ""
 	case beside:
 		return "a copy, whose original is still there"
@@ -76,7 +98,7 @@ func originalBeside(dir, home string) bool {
 			if !e.IsDir() {
 				continue
 			}
-			if is, err := homeOf(filepath.Join(parent, e.Name())); err == nil && is == home {
+			if is, err := homeOf(filepath.Join(parent, e.Name())); err == nil && sameHome(is, home) {
 				return true
 			}
 		}
@@ -104,7 +126,7 @@ func (d *Daemon) identify() ([]ledger.Event, identity, error) {
 		d.host, d.node = hostName(d.names), randomHex(4)
 		return nil, now, nil
 	}
-	moved := was.home != "" && was.home != now.home
+	moved := was.home != "" && !sameHome(was.home, now.home)
 	why := forkWhy(was, now, moved && originalBeside(d.cfg.State, was.home), stopped)
 	if _, err := os.Lstat(filepath.Join(d.cfg.State, forkFile)); err == nil {
 		why = "asked to"

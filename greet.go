@@ -49,7 +49,7 @@ func (d *Daemon) greet() {
 	}
 	for _, f := range d.files.Files() {
 		if err := f.WriteErr(); err != nil && f.EraseMode() != string(config.EraseOff) {
-			d.log.Error("a log can be read but not erased; its limit is not held", "file", d.fileName(f))
+			d.log.Error("a log can be read but not erased; its limit is not held", "file", d.fileName(f), "error", d.clean(withCure(f, err)))
 		}
 	}
 }

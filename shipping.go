@@ -75,6 +75,9 @@ func (d *Daemon) shipAll(ctx context.Context, progress func(Progress)) error {
 			d.storeDown(s, err)
 			wait := s.backoff.Next(err)
 			if ctx.Err() != nil || ship.Permanent(err) || time.Now().Add(wait).After(deadline) {
+				if s.class == ledger.LedgerClass {
+					return fmt.Errorf("a closed segment of the ledger is not shipped; nothing is lost, the next run ships it: %w", err)
+				}
 				return fmt.Errorf("%d batches are sealed and not shipped; nothing is lost, the next run ships them: %w", d.unshipped(), err)
 			}
 			select {
@@ -96,11 +99,24 @@ func (d *Daemon) storeDown(s *shipper, err error) {
 		"class", s.class, "since", s.since.UTC().Format(time.RFC3339), "tries", s.tries, "error", d.clean(err))
 }
 
+// storeUp notes that the store took something, and tells it after failures.
+func (d *Daemon) storeUp(s *shipper) {
+	if s.tries > 0 {
+		d.log.Info("the store takes batches again", "class", s.class, "tries", s.tries)
+	}
+	s.tries = 0
+	s.backoff.Reset()
+	d.told.over("store/" + s.class)
+}
+
 // shipNext ships the class's next batch, if there is one. Crash windows:
 // before the put the batch is put at the next start; between the put and the
 // ledger's event it is put again under the same key, and the store says that
 // it has it; after the event the spool's body is an orphan.
 func (d *Daemon) shipNext(ctx context.Context, s *shipper) (bool, error) {
+	if s.class == ledger.LedgerClass {
+		return d.shipSegment(ctx, s)
+	}
 	var b ledger.Batch
 	var id ledger.BatchID
 	found := false
@@ -130,33 +146,37 @@ func (d *Daemon) shipNext(ctx context.Context, s *shipper) (bool, error) {
 	if _, err := hex.Decode(object.SHA256[:], []byte(b.SHA256)); err != nil {
 		return false, fmt.Errorf("batch %s: sum in the ledger: %w", id, err)
 	}
-	up, err := d.uploader(ctx)
+	receipt, verify, err := d.put(ctx, object)
 	if err != nil {
 		return false, err
 	}
-	receipt, err := up.Ship(ctx, object)
-	if err != nil {
-		d.contact.failed(d.clock.Now(), d.names.String(err.Error()))
-		return false, err
-	}
-	d.clock.Heard(receipt.Date)
-	d.contact.up(up.Conditional)
 	d.reached(stepPut)
-	if err := d.ledger.Append(ledger.Event{Ship: shipEvent(id, receipt, up.Verify)}); err != nil {
+	if err := d.ledger.Append(ledger.Event{Ship: shipEvent(id, receipt, verify)}); err != nil {
 		return false, err
 	}
 	d.reached(stepShipped)
 	if err := d.spool.RemoveBody(ship.ID(id), s.rawBody); err != nil {
 		d.log.Warn("a shipped batch could not be removed from the spool; the next start does it", "batch", id.String(), "error", d.clean(err))
 	}
-	if s.tries > 0 {
-		d.log.Info("the store takes batches again", "class", s.class, "tries", s.tries)
-	}
-	s.tries = 0
-	s.backoff.Reset()
-	d.told.over("store/" + s.class)
+	d.storeUp(s)
 	d.wake()
 	return true, nil
+}
+
+// put puts one object and notes how the store is.
+func (d *Daemon) put(ctx context.Context, object ship.Object) (ship.Receipt, ship.Verify, error) {
+	up, err := d.uploader(ctx)
+	if err != nil {
+		return ship.Receipt{}, 0, err
+	}
+	receipt, err := up.Ship(ctx, object)
+	if err != nil {
+		d.contact.failed(d.clock.Now(), d.names.String(err.Error()))
+		return receipt, up.Verify, err
+	}
+	d.clock.Heard(receipt.Date)
+	d.contact.up(up.Conditional)
+	return receipt, up.Verify, nil
 }
 
 func shipEvent(id ledger.BatchID, r ship.Receipt, verify ship.Verify) *ledger.Ship {

@@ -160,14 +160,7 @@ func unwritable(name string, info fs.FileInfo, err error) error {
 	if errors.As(err, &perr) {
 		why = perr.Err
 	}
-	cure := fmt.Sprintf("Run as the log's owner (%s), or add CAP_DAC_OVERRIDE, or ship only with --erase off", owner(info))
-	switch {
-	case errors.Is(err, syscall.EROFS):
-		cure = "Its file system is mounted read-only. Mount it writable, or ship only with --erase off"
-	case os.Geteuid() == 0 && errors.Is(err, syscall.EPERM):
-		cure = "It is immutable or append-only: chattr -i -a, or ship only with --erase off"
-	}
-	return fmt.Errorf("%s: can be read but not written (mode %#o; swab runs as uid %d): %w. %s", name, info.Mode().Perm(), os.Geteuid(), why, cure)
+	return fmt.Errorf("%s: can be read but not written (mode %#o; swab runs as uid %d): %w. %s, or ship only with --erase off", name, info.Mode().Perm(), os.Geteuid(), why, cure(info, err))
 }
 
 // openStore opens the store that --to names, and meets it.
@@ -249,7 +242,7 @@ func (d *Daemon) uploader(ctx context.Context) (*ship.Uploader, error) {
 func (d *Daemon) openState() error {
 	var err error
 	state := d.cfg.State
-	if d.ledger, err = ledger.Open(state, ledger.Options{Now: func() time.Time { return d.clock.Now() }}); err != nil {
+	if d.ledger, err = ledger.Open(state, ledger.Options{Now: func() time.Time { return d.clock.Now() }, Daily: true}); err != nil {
 		return fmt.Errorf("--state %s: %w", state, err)
 	}
 	var last time.Time
@@ -315,6 +308,7 @@ func (d *Daemon) begin() error {
 			d.addShipper(name, s.Policies[name].RawSpool)
 		}
 	})
+	d.addShipper(ledger.LedgerClass, false)
 	events, is, err := d.identify()
 	if err != nil {
 		return err

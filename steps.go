@@ -16,6 +16,9 @@ const (
 	stepErased   step = "erased"   // the erased event is in the ledger
 	stepUnlinked step = "unlinked" // a finished file is unlinked; no event yet
 
+	stepSegmentPut step = "segment put" // the store has a closed segment of the ledger; no event yet
+	stepAnchored   step = "anchored"    // the anchor event is in the ledger
+
 	stepCompared  step = "compared"  // a copy's sums have their name in the spool; no event yet
 	stepInherited step = "inherited" // the copied event is in the ledger
 
@@ -36,6 +39,9 @@ var steps = [...]step{
 
 // copySteps lists those of a copy, before its bytes go the way of all others.
 var copySteps = [...]step{stepCompared, stepInherited}
+
+// segmentSteps lists those of a closed segment of the ledger.
+var segmentSteps = [...]step{stepSegmentPut, stepAnchored}
 
 // joinSteps lists those of ranges that are kept, before they come to their limit.
 var joinSteps = [...]step{stepJoining, stepJoined}

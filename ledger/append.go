@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"syscall"
+	"time"
 )
 
 // Append writes the events as one group and returns when they are on the disk
@@ -42,6 +43,9 @@ func (l *Ledger) commit(groups []*group) {
 			g.done = true
 		}
 	}()
+	if l.opts.Daily && l.broken == nil && l.size > l.head && !sameDay(l.begun, l.now()) && !l.cramped {
+		l.next()
+	}
 	accepted := groups
 	for l.broken == nil {
 		lines, at, events, refused, err := l.encode(accepted)
@@ -86,12 +90,21 @@ func (l *Ledger) commit(groups []*group) {
 		}
 		return
 	}
-	if l.size-l.head < l.opts.SegmentSize {
-		return
+	if l.size-l.head >= l.opts.SegmentSize {
+		l.next()
 	}
-	// The events are safe; a segment that cannot begin now is tried again with
-	// the next group, unless it has its name: then the next start would take it
-	// for the last one, and what came after its snapshot for nothing.
+}
+
+func sameDay(a, b time.Time) bool {
+	const day = 24 * time.Hour // of UTC, where all are as long
+	return a.UTC().Truncate(day).Equal(b.UTC().Truncate(day))
+}
+
+// next begins the next segment. The events are safe; one that cannot begin now
+// is tried again with the next group, unless it has its name: then the next
+// start would take it for the last one, and what came after its snapshot for
+// nothing.
+func (l *Ledger) next() {
 	if err := l.begin(l.segment + 1); err != nil {
 		if _, serr := os.Lstat(segmentPath(l.dir, l.segment+1)); !errors.Is(serr, fs.ErrNotExist) {
 			l.broken = err

@@ -19,7 +19,18 @@ type Report struct {
 	// Notes are what is no fault, but must be known: that a repair began a new
 	// chain, and what it left out.
 	Notes []string
+
+	ends map[int]end // of the segments
 }
+
+// end is where a segment ends.
+type end struct {
+	n   uint64
+	sum string
+}
+
+// Live tells whether a daemon has the ledger of the state directory dir.
+func Live(dir string) bool { return isLocked(filepath.Join(dir, lockName)) }
 
 // Check reads the whole ledger of the state directory dir, changes nothing,
 // verifies the chain, folds it again from its first segment, compares every
@@ -27,8 +38,8 @@ type Report struct {
 // wrong with the ledger stands in the report; the error is for a directory
 // that cannot be read.
 func Check(dir string) (*Report, error) {
-	r := &Report{}
-	r.Live = isLocked(filepath.Join(dir, lockName))
+	r := &Report{ends: map[int]end{}}
+	r.Live = Live(dir)
 	err := walk(dir, r.event, r.gap)
 	var bad *CorruptionError
 	if errors.As(err, &bad) {
@@ -47,6 +58,12 @@ func Check(dir string) (*Report, error) {
 func (r *Report) event(segment int, e *Event, sum string) error {
 	r.Events++
 	r.Segments = max(r.Segments, segment)
+	if a := e.Anchor; a != nil {
+		if have, known := r.ends[a.Segment]; a.Segment >= segment || known && have != (end{a.Last, a.Sum}) {
+			return fmt.Errorf("anchor of segment %d, which ends with another event", a.Segment)
+		}
+	}
+	r.ends[segment] = end{e.N, sum}
 	if e.Snapshot != nil {
 		return r.snapshot(e)
 	}

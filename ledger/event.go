@@ -32,6 +32,7 @@ const (
 	KindRefused  Kind = "refused"
 	KindKey      Kind = "key"
 	KindReveal   Kind = "reveal"
+	KindAnchor   Kind = "anchor"
 	KindCut      Kind = "cut"
 	KindStop     Kind = "stop"
 )
@@ -70,6 +71,7 @@ type Event struct {
 	Refused  *Refused    `json:"refused,omitempty"`
 	Key      *KeyEvent   `json:"key,omitempty"`
 	Reveal   *Reveal     `json:"reveal,omitempty"`
+	Anchor   *Anchor     `json:"anchor,omitempty"`
 	Cut      *Cut        `json:"cut,omitempty"`
 	Stop     *Stop       `json:"stop,omitempty"`
 }
@@ -167,7 +169,7 @@ type Repaired struct {
 
 // FileID is what tells one file from another, as far as the file system says.
 type FileID struct {
-	FS   string `json:"fs"`             // statfs f_fsid, or the device number where that is 0
+	FS   string `json:"fs"`             // statfs f_fsid; the file system's UUID where that is the device number, or 0; else that
 	Ino  uint64 `json:"ino"`            // inode number
 	Gen  uint64 `json:"gen,omitempty"`  // inode generation, 0 where unknown
 	Born int64  `json:"born,omitempty"` // birth time, ns since 1970, 0 where unknown
@@ -429,7 +431,7 @@ func (e *Event) content() (Kind, error) {
 		{KindJoined, e.Joined != nil}, {KindRecalled, e.Recalled != nil},
 		{KindPacked, e.Packed != nil}, {KindClose, e.Close != nil},
 		{KindRefused, e.Refused != nil}, {KindKey, e.Key != nil}, {KindCut, e.Cut != nil},
-		{KindReveal, e.Reveal != nil}, {KindStop, e.Stop != nil},
+		{KindReveal, e.Reveal != nil}, {KindAnchor, e.Anchor != nil}, {KindStop, e.Stop != nil},
 	} {
 		if c.set {
 			kind, n = c.kind, n+1

@@ -65,6 +65,8 @@ func (s *State) apply(e *Event, sum string) error {
 		err = s.applyClose(e.Close)
 	case KindKey:
 		s.applyKey(e.Key)
+	case KindAnchor:
+		err = s.applyAnchor(e.Anchor)
 	case KindStop:
 		s.Stopped = true
 	case KindSnapshot, KindRefused, KindReveal, KindCut:

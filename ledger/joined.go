@@ -16,9 +16,9 @@ const JoinedClass = "joined"
 
 // IsObject tells whether the batches of a class become objects. Those of the
 // reserved classes hold ranges that go another way, and have no more in the
-// spool than their sums.
+// spool than their sums; of [LedgerClass] there is no batch at all.
 func IsObject(class string) bool {
-	return class != ExpireClass && class != CopyClass && class != JoinedClass && class != PackedClass
+	return class != ExpireClass && class != CopyClass && class != JoinedClass && class != PackedClass && class != LedgerClass
 }
 
 // Joined puts ranges of shipped batches, of one class and one key of the sums,

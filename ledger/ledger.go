@@ -30,6 +30,8 @@ type Options struct {
 	// SegmentSize in bytes, the snapshot not counted; DefaultSegmentSize where
 	// it is 0.
 	SegmentSize int64
+	// Daily: the first event of another day (UTC) begins a segment, too.
+	Daily bool
 }
 
 // Ledger is an open ledger: one process has it, by a lock on STATE/lock.
@@ -50,6 +52,7 @@ type Ledger struct {
 	segment  int
 	size     int64
 	head     int64 // bytes of the segment's snapshot
+	begun    time.Time
 	reserved int64
 	cramped  bool // no more could be reserved: the disk is full
 	at       link
@@ -128,7 +131,7 @@ func (l *Ledger) load(tornPath string) error {
 	l.segment = list[len(list)-1]
 	path := segmentPath(l.dir, l.segment)
 	folded, err := foldSegment(path)
-	l.state, l.at, l.head, l.size = folded.state, folded.at, folded.head, folded.size
+	l.state, l.at, l.head, l.size, l.begun = folded.state, folded.at, folded.head, folded.size, folded.begun
 	var bad *CorruptionError
 	var cut *Cut
 	if errors.As(err, &bad) && bad.Torn {
@@ -159,6 +162,7 @@ type folded struct {
 	at    link
 	head  int64 // bytes of its snapshot
 	size  int64 // bytes up to the end of its last good event
+	begun time.Time
 }
 
 // foldSegment folds one segment from its snapshot on, as far as it is good.
@@ -180,7 +184,7 @@ func foldUpTo(path string, end int64) (folded, error) {
 			if err := e.Snapshot.State.whole(); err != nil {
 				return err
 			}
-			good.state, good.head = e.Snapshot.State, after
+			good.state, good.head, good.begun = e.Snapshot.State, after, e.At
 			good.state.LastAt = e.At
 		} else if err := good.state.apply(e, sum); err != nil {
 			return err
@@ -219,7 +223,7 @@ func (l *Ledger) begin(n int) error {
 		_ = l.file.Close()      // all of it is synced
 	}
 	l.file, l.segment, l.size, l.reserved = f, n, int64(len(line)), 0
-	l.head = l.size
+	l.head, l.begun = l.size, e.At
 	_ = l.room(0) // at once, since what the old segment had is free now; the next write tells
 	l.at = link{sum: sum, n: e.N, group: e.Group, end: true, known: true}
 	l.state.LastAt = e.At
@@ -240,6 +244,14 @@ func (l *Ledger) Broken() error {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	return l.broken
+}
+
+// Segment is the number of the segment that is being written: those before it
+// are closed.
+func (l *Ledger) Segment() int {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.segment
 }
 
 // View calls fn with the state, which it must neither change nor keep.

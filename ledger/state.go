@@ -31,6 +31,8 @@ type State struct {
 	NextExpire uint64 `json:"next_expire"`
 	// Copies counts the batches "copy/NUMBER" that there were.
 	Copies uint64 `json:"copies,omitempty"`
+	// Anchored is the number of the last segment that is in the store.
+	Anchored int `json:"anchored,omitempty"`
 	// Joins counts the batches "joined/NUMBER" that there were.
 	Joins uint64 `json:"joins,omitempty"`
 	// Packs counts the batches "packed/NUMBER" that there were.

@@ -16,7 +16,7 @@ import (
 func (s *Set) match(found []Found, now time.Time) (held map[*File]bool, strangers []*File) {
 	open := make(map[inode]*File, len(s.files))
 	for _, f := range s.files {
-		if info, err := f.stat(); err == nil {
+		if info, err := f.Stat(); err == nil {
 			open[inodeOf(info)] = f
 		} else {
 			s.sweep.stale[f.id] = f
@@ -52,11 +52,6 @@ func (s *Set) match(found []Found, now time.Time) (held map[*File]bool, stranger
 }
 
 // stat waits for who has the file alone, and its descriptor closed meanwhile.
-func (f *File) stat() (fs.FileInfo, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.f.Stat()
-}
 
 // placed notes where a file lies now. It is away as long as it does not lie
 // where it was first seen.
@@ -115,7 +110,7 @@ func (s *Set) adopt(fd *os.File, id ledger.FileID, rule Rule, place ledger.Place
 		return nil
 	}
 	f := &File{set: s, rule: rule, id: id, f: fd, quiet: now, home: place, place: place}
-	num, known := s.sweep.unopened[id]
+	num, known := s.known(fd, id, place)
 	var rec ledger.File
 	if known {
 		f.num = num
@@ -155,7 +150,7 @@ func (s *Set) adopt(fd *os.File, id ledger.FileID, rule Rule, place ledger.Place
 		f.home = ledger.Place{}
 		f.away.Store(true)
 	}
-	delete(s.sweep.unopened, id)
+	delete(s.sweep.unopened.byID, rec.ID)
 	s.put(num, 0, f)
 	return f
 }
@@ -171,20 +166,6 @@ func (s *Set) ruleOf(class string, found Rule) Rule {
 		return s.opts.Rules[i]
 	}
 	return Rule{Class: class}
-}
-
-// unopened lists the ledger's files that are not open, by what identifies
-// them; of several with one identity, the youngest.
-func (s *Set) unopened() map[ledger.FileID]uint64 {
-	list := map[ledger.FileID]uint64{}
-	s.ledger.View(func(st *ledger.State) {
-		for num, f := range st.Files {
-			if f.Stream == "" && s.files[num] == nil && num > list[f.ID] {
-				list[f.ID] = num
-			}
-		}
-	})
-	return list
 }
 
 // groupSize is how many new files share one sync of the ledger.

@@ -142,7 +142,7 @@ func (s *Set) restIdle() {
 	}
 }
 
-// known makes f the archive that the ledger knows.
+// asKnown makes f the archive that the ledger knows.
 func (f *File) asKnown(rec *ledger.File) {
 	if p := rec.Packed; p != nil {
 		f.archive = &archive{
@@ -154,7 +154,11 @@ func (f *File) asKnown(rec *ledger.File) {
 // packedIntact tells whether the archive is what it was: by its size and the
 // time of its last change, or by a sum of all of it. From when its sums are made on,
 // it is overwritten, and holds no content any more.
-func (f *File) packedIntact(info fs.FileInfo, rec *ledger.File) (bool, error) {
+func (f *File) packedIntact(rec *ledger.File) (bool, error) {
+	info, err := f.f.Stat()
+	if err != nil {
+		return false, pathless(err)
+	}
 	p := rec.Packed
 	if p == nil || info.Size() != p.Size {
 		return false, nil

@@ -180,7 +180,7 @@ func (s *Set) beside(known []*File, now time.Time) []*File {
 	}
 	taken := map[inode]bool{}
 	for _, f := range append(s.openFiles(), known...) {
-		if info, err := f.stat(); err == nil {
+		if info, err := f.Stat(); err == nil {
 			taken[inodeOf(info)] = true
 		}
 	}
@@ -239,7 +239,10 @@ func (s *Set) openBeside(place ledger.Place, rule Rule, taken map[inode]bool, no
 	if err == nil {
 		id, err = identify(fd)
 	}
-	if _, known := s.sweep.unopened[id]; err != nil || known || taken[inodeOf(info)] {
+	if err == nil && !taken[inodeOf(info)] {
+		_, taken[inodeOf(info)] = s.known(fd, id, place)
+	}
+	if err != nil || taken[inodeOf(info)] {
 		fd.Close()
 		return nil
 	}

@@ -1,6 +1,7 @@
 package tail
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"hash/maphash"
@@ -57,6 +58,7 @@ type File struct {
 	astray   bool   // it has a name, but not in the directory where it was
 	wrong    string // why it could not be looked at
 	writeErr error  // why it cannot be opened for writing
+	eraseErr error  // why it could not be overwritten
 	closed   bool
 
 	// ended is the pass in which the generation was found rewritten, 0 before.
@@ -126,7 +128,21 @@ func (f *File) Nameless() bool { return f.nameless.Load() }
 func (f *File) WriteErr() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.writeErr
+	return cmp.Or(f.writeErr, f.eraseErr)
+}
+
+// Erasable notes how the last try to erase some of the file ended.
+func (f *File) Erasable(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.eraseErr = err
+}
+
+// Stat is what fstat(2) says of the file.
+func (f *File) Stat() (os.FileInfo, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.f.Stat()
 }
 
 // record returns a copy of what the ledger knows of the file. f.mu is held.
@@ -172,7 +188,7 @@ func (f *File) look(now time.Time) (same bool, rec ledger.File, err error) {
 	if size < rec.Cursor {
 		return false, rec, nil
 	}
-	same, err = f.intact(info, &rec)
+	same, err = f.intact(&rec)
 	if !same || err != nil {
 		return same, rec, err
 	}
@@ -244,9 +260,9 @@ func (f *File) beginsAsBefore(rec *ledger.File) bool {
 // intact compares the marks of the generation, its head and the last bytes
 // before the cursor, with what the file holds now: raw as it was marked, or
 // overwritten by us.
-func (f *File) intact(info os.FileInfo, rec *ledger.File) (bool, error) {
+func (f *File) intact(rec *ledger.File) (bool, error) {
 	if f.archive != nil {
-		return f.packedIntact(info, rec)
+		return f.packedIntact(rec)
 	}
 	if !f.beginsAsBefore(rec) {
 		return false, nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -16,9 +17,22 @@ import (
 // generation number, on ext4, xfs, f2fs and btrfs.
 const fsIocGetVersion = 0x80087601
 
+// fsIocGetUUID is FS_IOC_GETFSUUID of linux/fs.h, of Linux 6.9: a length and up
+// to 16 bytes.
+const fsIocGetUUID = 0x80111500
+
+// xfsIocGeometry is XFS_IOC_FSGEOMETRY_V1 of xfs_fs.h, which every xfs has; the
+// UUID stands at xfsUUIDAt of the 112 bytes that it fills.
+const (
+	xfsIocGeometry = 0x80705864
+	xfsGeometryLen = 112
+	xfsUUIDAt      = 64
+)
+
 // identify tells which file f is. The file system's id comes from statfs,
-// since device numbers change at reboots and remounts; where the file system
-// has none, the device number must do.
+// since device numbers change at reboots and remounts; where what statfs has
+// is made of the device number (xfs), the file system's UUID is taken. Where
+// there is none, the device number must do.
 func identify(f *os.File) (ledger.FileID, error) {
 	fd := int(f.Fd())
 	var fs unix.Statfs_t
@@ -38,6 +52,11 @@ func identify(f *os.File) (ledger.FileID, error) {
 	} else {
 		id.FS = fmt.Sprintf("dev-%d:%d", st.Dev_major, st.Dev_minor)
 	}
+	if byDevice(id.FS) {
+		if uuid, ok := fsUUID(fd, int64(fs.Type)); ok {
+			id.FS = "uuid-" + uuid
+		}
+	}
 	if st.Mask&unix.STATX_BTIME != 0 {
 		id.Born = st.Btime.Sec*int64(time.Second) + int64(st.Btime.Nsec)
 	}
@@ -45,6 +64,21 @@ func identify(f *os.File) (ledger.FileID, error) {
 		id.Gen = uint64(gen)
 	}
 	return id, nil
+}
+
+// fsUUID is the UUID of the file system that fd is on, in hex.
+func fsUUID(fd int, kind int64) (uuid string, ok bool) {
+	var answer struct {
+		len  uint8
+		uuid [16]byte
+	}
+	_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), fsIocGetUUID, uintptr(unsafe.Pointer(&answer)))
+	if errno != 0 && kind == unix.XFS_SUPER_MAGIC {
+		var geometry [xfsGeometryLen]byte
+		_, _, errno = unix.Syscall(unix.SYS_IOCTL, uintptr(fd), xfsIocGeometry, uintptr(unsafe.Pointer(&geometry)))
+		answer.uuid = [16]byte(geometry[xfsUUIDAt:])
+	}
+	return hex.EncodeToString(answer.uuid[:]), errno == 0 && answer.uuid != [16]byte{}
 }
 
 // idle tells whether nobody has f open for writing; ok is false where the

@@ -75,7 +75,7 @@ func (s *Set) Sought(num uint64) bool {
 // readopt opens a known file at its last place, or beside it. It is false when
 // the file is not there any more.
 func (s *Set) readopt(num uint64, rec ledger.File, place ledger.Place, now time.Time) bool {
-	fd, at, err := s.reach(rec.ID, place)
+	fd, id, at, err := s.reach(num, rec, place)
 	if err != nil {
 		// Its directory is not mounted, or it may not be opened: that says
 		// nothing about the bytes.
@@ -86,47 +86,47 @@ func (s *Set) readopt(num uint64, rec ledger.File, place ledger.Place, now time.
 		return false
 	}
 	rule := s.ruleOf(rec.Class, Rule{})
-	s.sweep.unopened[rec.ID] = num
+	s.sweep.unopened.byID[id] = num
 	// One that is refused (binary, by now) is still there, and so are its
 	// bytes.
-	if f := s.adopt(fd, rec.ID, rule, at, at.Path(), now); f != nil && at != place {
+	if f := s.adopt(fd, id, rule, at, at.Path(), now); f != nil && at != place {
 		s.placed(f, at)
 	}
 	return true
 }
 
-// reach opens the file of an identity at its last place, or where it was
-// renamed to in the same directory: app.log to app.log.1, say, which the glob
-// does not match.
-func (s *Set) reach(id ledger.FileID, place ledger.Place) (*os.File, ledger.Place, error) {
-	fd, err := openKnown(id, place)
+// reach opens the file numbered num at its last place, or where it was renamed
+// to in the same directory: app.log to app.log.1, say, which the glob does not
+// match. It returns what identifies it now, too.
+func (s *Set) reach(num uint64, rec ledger.File, place ledger.Place) (*os.File, ledger.FileID, ledger.Place, error) {
+	fd, id, err := s.openKnown(num, rec, place)
 	if err == nil || !errors.Is(err, fs.ErrNotExist) {
-		return fd, place, err
+		return fd, id, place, err
 	}
-	if at, ok := s.siblings(place)[id.Ino]; ok {
-		if fd, err := openKnown(id, at); err == nil || !errors.Is(err, fs.ErrNotExist) {
-			return fd, at, err
+	if at, ok := s.siblings(place)[rec.ID.Ino]; ok {
+		if fd, id, err := s.openKnown(num, rec, at); err == nil || !errors.Is(err, fs.ErrNotExist) {
+			return fd, id, at, err
 		}
 	}
-	return nil, place, err
+	return nil, id, place, err
 }
 
-// openKnown opens the file at place, which must have the identity id: another
-// one there is none.
-func openKnown(id ledger.FileID, place ledger.Place) (*os.File, error) {
+// openKnown opens the file at place, which must be the one numbered num:
+// another one there is none.
+func (s *Set) openKnown(num uint64, rec ledger.File, place ledger.Place) (*os.File, ledger.FileID, error) {
 	fd, err := OpenPlace(place)
 	if err != nil {
-		return nil, err
+		return nil, ledger.FileID{}, err
 	}
 	got, err := identify(fd)
-	if err == nil && got != id {
+	if err == nil && !s.sameFile(fd, num, rec, got, place) {
 		err = fs.ErrNotExist
 	}
 	if err != nil {
 		fd.Close()
-		return nil, err
+		return nil, got, err
 	}
-	return fd, nil
+	return fd, got, nil
 }
 
 // siblings lists the regular files in the directory of place by their inode

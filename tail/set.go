@@ -74,7 +74,7 @@ type sweep struct {
 	strangers []*File                                  // whom nobody knew
 	measuring bool                                     // an archive is not measured yet
 	until     time.Time                                // of measuring
-	unopened  map[ledger.FileID]uint64                 // the ledger's files that are not open
+	unopened  unopened                                 // the ledger's files that are not open
 	stale     map[ledger.FileID]*File                  // open, but not to be looked at
 	names     map[ledger.Place]map[uint64]ledger.Place // directory → inode number → place
 }
@@ -115,11 +115,7 @@ const maxPasses = 4
 func (s *Set) pass(now time.Time) (again bool, err error) {
 	s.passes++
 	s.sweep = sweep{refused: map[string]bool{}, unopened: s.unopened(), stale: map[ledger.FileID]*File{}, names: map[ledger.Place]map[uint64]ledger.Place{}}
-	found := Expand(s.opts, s.refuse)
-	// Rotated files come before their successors, so that lines of one log
-	// leave in the order in which they were written where that can be known.
-	slices.SortStableFunc(found, func(a, b Found) int { return a.Info.ModTime().Compare(b.Info.ModTime()) })
-	held, strangers := s.match(found, now)
+	held, strangers := s.match(inOrder(Expand(s.opts, s.refuse)), now)
 	s.sweep.strangers = strangers
 	if err := s.adoptRest(now); err != nil {
 		return false, err
@@ -138,6 +134,7 @@ func (s *Set) pass(now time.Time) (again bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	s.retire(now)
 	s.endRefusals()
 	s.forgetMeasured()
 	return again || begun || s.sweep.again, s.paths.Save()

@@ -23,6 +23,7 @@ func (s *Set) revisit(num uint64, f *File, held bool, now time.Time) (ended bool
 	if !held {
 		s.seek(f)
 	}
+	f.retryWriting()
 	same, rec, err := f.look(now)
 	if err != nil {
 		f.trouble(err)
@@ -67,6 +68,18 @@ func (s *Set) erases(f *File) bool {
 		}
 	})
 	return mode != "" && mode != "off"
+}
+
+// retryWriting looks whether a file that could not be opened for writing can be
+// by now. f.mu is held.
+func (f *File) retryWriting() {
+	if f.writeErr == nil {
+		return
+	}
+	w, err := writable(f.f, f.place)
+	if f.writeErr = err; err == nil {
+		w.Close()
+	}
 }
 
 // quietEnough is how long a file without a name must not have grown before it

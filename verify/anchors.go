@@ -141,6 +141,11 @@ func (b *book) anchored() (Anchored, error) {
 	}
 	err := b.walk(func(e *ledger.Event, _ string) error {
 		a.Last = e.N
+		if s := e.Anchor; s != nil && s.Last > a.Event {
+			if entry := b.classes[ledger.LedgerClass].at(uint64(s.Segment)); entry != nil && entry.state == agreed {
+				a.Event, a.At = s.Last, s.Closed
+			}
+		}
 		if e.Seal == nil {
 			return nil
 		}

@@ -35,6 +35,7 @@ type book struct {
 	beyond    int64            // objects of which there is too much doubt to keep
 	elsewhere int64            // batches beneath another prefix
 	repaired  bool
+	leftOut   map[uint64]bool // segments of the ledger that a repair left out
 }
 
 type streamNode struct{ host, node string }
@@ -83,7 +84,7 @@ const mostDoubts = 100_000
 func openBook(o Options) (*book, error) {
 	b := &book{
 		o: o, nodes: map[streamNode]bool{}, left: map[streamNode]map[string]uint64{}, keep: map[string]time.Duration{},
-		classes: map[string]*shelf{}, doubts: map[string]doubt{},
+		classes: map[string]*shelf{}, doubts: map[string]doubt{}, leftOut: map[uint64]bool{},
 	}
 	if err := b.walk(b.read); err != nil {
 		return nil, err
@@ -125,6 +126,8 @@ func (b *book) read(e *ledger.Event, sum string) error {
 		}
 		s.sealed = e.Seal.Batch.Number
 		b.seal(e.Seal.Batch, e.Seal.Key, e.Seal.SHA256, e.Seal.Size, e.Seal.Lines, sum, e.At)
+	case e.Anchor != nil:
+		b.anchor(e.Anchor, e.At)
 	case e.Ship != nil:
 		s := b.shelf(e.Ship.Batch.Class)
 		s.shipped = max(s.shipped, e.Ship.Batch.Number)
@@ -133,6 +136,20 @@ func (b *book) read(e *ledger.Event, sum string) error {
 		}
 	}
 	return nil
+}
+
+// anchor notes a segment of the ledger, numbered like the batches of a class.
+func (b *book) anchor(a *ledger.Anchor, at time.Time) {
+	id := ledger.BatchID{Class: ledger.LedgerClass, Number: uint64(a.Segment)}
+	s := b.shelf(id.Class)
+	if s.begins == 0 {
+		s.begins = id.Number
+	}
+	s.sealed, s.shipped = id.Number, id.Number
+	b.seal(id, a.Key, a.SHA256, a.Size, a.Events, a.Sum, a.Closed)
+	if e := s.at(id.Number); e != nil {
+		e.shipped = uint32(at.Unix())
+	}
 }
 
 // node notes a name under which the state directory ships, as keys have it.
@@ -168,7 +185,12 @@ func (b *book) has(name streamNode, class string, number uint64) bool {
 
 // snapshot takes what only a snapshot tells, where segments before it are gone.
 func (b *book) snapshot(s *ledger.Snapshot) {
-	b.repaired = b.repaired || s.Repair != nil
+	if s.Repair != nil {
+		b.repaired = true
+		for _, n := range s.Repair.Segments {
+			b.leftOut[uint64(n)] = true
+		}
+	}
 	if s.State == nil {
 		return
 	}
@@ -178,6 +200,10 @@ func (b *book) snapshot(s *ledger.Snapshot) {
 	}
 	for class, p := range s.State.Policies {
 		b.keep[class] = p.Keep.Duration()
+	}
+	if n := uint64(s.State.Anchored); n > 0 {
+		shelf := b.shelf(ledger.LedgerClass)
+		shelf.sealed, shelf.shipped = max(shelf.sealed, n), max(shelf.shipped, n)
 	}
 	for class, c := range s.State.Classes {
 		if c != nil && c.Sealed > 0 {
@@ -293,6 +319,20 @@ func (b *book) tells(id streamID, gap numberRun) bool {
 	}
 	for n := gap.from; n <= gap.to; n++ {
 		if e := s.at(n); e == nil || e.state == unknown {
+			return false
+		}
+	}
+	return true
+}
+
+// repairedAway tells whether a gap is of segments of the ledger that a repair
+// left out.
+func (b *book) repairedAway(id streamID, gap numberRun) bool {
+	if id.class != ledger.LedgerClass || !b.has(streamNode{id.host, id.node}, id.class, gap.to) {
+		return false
+	}
+	for n := gap.from; n <= gap.to; n++ {
+		if !b.leftOut[n] {
 			return false
 		}
 	}

@@ -108,6 +108,10 @@ func (r *run) judgeStreams() {
 			if r.book != nil && r.book.tells(id, gap) {
 				continue // it says the same, and more
 			}
+			if r.book != nil && r.book.repairedAway(id, gap) {
+				r.tally.note("%s: %s, left out of the ledger by a repair", id, areMissing(gap))
+				continue
+			}
 			r.tally.wrong(Finding{Class: id.class, Kind: KindGap, Where: id.String(), What: areMissing(gap)})
 		}
 		if first := runs[0].from; first > 1 && r.o.Since.IsZero() {

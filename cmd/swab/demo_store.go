@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 
+	"swab/ledger"
 	"swab/ship"
 )
 
@@ -54,8 +55,8 @@ func (r *readBack) update(dir string) error {
 			return err
 		}
 		key, err := ship.ParseKey(filepath.ToSlash(name))
-		if err != nil {
-			return nil // the store's own files
+		if err != nil || key.Class == ledger.LedgerClass {
+			return nil // the store's own files, and the ledger's if midnight passes
 		}
 		r.objects[name] = true
 		return r.object(path, key)

@@ -65,7 +65,7 @@ func kindNames() []string {
 		ledger.KindErase, ledger.KindErased, ledger.KindExpire, ledger.KindLost, ledger.KindCopied, ledger.KindJoined, ledger.KindRecalled,
 		ledger.KindPacked, ledger.KindClose, ledger.KindRefused,
 		ledger.KindKey, ledger.KindReveal,
-		ledger.KindCut, ledger.KindStop,
+		ledger.KindAnchor, ledger.KindCut, ledger.KindStop,
 	} {
 		out = append(out, string(k))
 	}
@@ -199,6 +199,9 @@ func describe(e *ledger.Event, files classes) string {
 			words += " by sudo from " + shown(e.Reveal.Sudo)
 		}
 		return words
+	case ledger.KindAnchor:
+		return fmt.Sprintf("segment %d: %s, as %s of object %s; %s", e.Anchor.Segment, counted(int(e.Anchor.Events), "event"), saidBytes(e.Anchor.Size),
+			shown(e.Anchor.Key), verifiedWords(e.Anchor.How, e.Anchor.Verified))
 	case ledger.KindCut:
 		return fmt.Sprintf("segment %d: %s torn by a crash were moved to ledger.torn", e.Cut.Segment, saidBytes(e.Cut.Bytes))
 	case ledger.KindStop:
