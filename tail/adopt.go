@@ -120,6 +120,7 @@ func (s *Set) adopt(fd *os.File, id ledger.FileID, rule Rule, place ledger.Place
 		f.rule = s.ruleOf(rec.Class, rule)
 		f.asKnown(&rec)
 	} else {
+		f.stranger = &stranger{}
 		f.asArchive()
 	}
 	// What was text once may hold NULs by now, where it was overwritten.
@@ -243,7 +244,7 @@ func (s *Set) begun(f *File, open *ledger.FileOpen, now time.Time) {
 		f.away.Store(true)
 	}
 	before := f.num
-	f.begins.len, f.ended, f.past, f.stranger, f.copyOf, f.copied = 0, 0, nil, stranger{}, 0, 0
+	f.begins.len, f.ended, f.past, f.stranger, f.copyOf, f.copied = 0, 0, nil, nil, 0, 0
 	f.goneAt, f.parting = 0, parting{}
 	f.num, f.size, f.scanned, f.waiting = open.File, open.Size, 0, time.Time{}
 	f.points = nil

@@ -117,6 +117,9 @@ func (s *Set) presentable(f *File) bool {
 // judge decides whether f, whose content is new, is a copy, and notes of what;
 // wait: it may become one. not is the generation that f had before.
 func (s *Set) judge(f *File, not uint64, now time.Time) (wait bool, err error) {
+	if f.stranger == nil {
+		f.stranger = &stranger{}
+	}
 	f.copyOf, f.copied, f.stranger.of = 0, 0, 0
 	if f.rule.Opaque {
 		return false, nil
@@ -146,7 +149,7 @@ func (s *Set) judge(f *File, not uint64, now time.Time) (wait bool, err error) {
 	if err != nil || l == unlike {
 		return false, err
 	}
-	k := &f.stranger
+	k := f.stranger
 	if k.met.IsZero() {
 		k.met = now
 	}
@@ -248,7 +251,7 @@ func (s *Set) openBeside(place ledger.Place, rule Rule, taken map[inode]bool, no
 	}
 	taken[inodeOf(info)] = true
 	f := &File{set: s, rule: rule, id: id, f: fd, quiet: now, home: place, place: place}
-	f.stranger.beside = true
+	f.stranger = &stranger{beside: true}
 	f.asArchive()
 	return f
 }

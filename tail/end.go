@@ -132,7 +132,7 @@ func (s *Set) awaited(num uint64) bool {
 		}
 	}
 	for _, f := range s.files {
-		if f.ended != 0 && f.stranger.of == num {
+		if f.ended != 0 && f.stranger != nil && f.stranger.of == num {
 			return true
 		}
 	}

@@ -74,7 +74,7 @@ type File struct {
 	past []ledger.Mark
 	// stranger is what is known of it as long as it has no number, or its
 	// generation has ended; copyOf and copied are what became of that.
-	stranger stranger
+	stranger *stranger
 	archive  *archive // nil for what is none
 	copyOf   uint64
 	copied   int64
