@@ -1,6 +1,7 @@
 package swab
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
@@ -12,24 +13,64 @@ type Clock struct {
 	wall func() time.Time
 	boot func() time.Duration
 
-	mu     sync.Mutex
-	base   time.Time // swab's time when the clock was made
-	booted time.Duration
+	mu   sync.Mutex
+	told moment // what was told last, and is never taken back
+	// sure is when the clocks were of one mind; zero: not that it is known.
+	sure moment
+	// store is the store's Date; zero: none was heard of.
+	store moment
 	// apart is since when the clocks disagree, in elapsed time; 0: they agree.
 	apart time.Duration
-	store time.Duration // store's Date minus swab's time
-	known bool          // a Date was seen
+	// began is the time at which the clock was made; dated tells that the store's
+	// Date, or an earlier run of this boot, has vouched for it.
+	began time.Time
+	dated bool
+	// jumps are those of the wall clock that nothing has borne out, in order.
+	jumps []jump
+	// lag is how far the wall clock was behind swab's time at the most, up to
+	// lagged.
+	lag    time.Duration
+	lagged time.Time
 }
 
-// NewClock makes a clock that is never behind last, the time of the ledger's
-// last event (zero for none).
-func NewClock(last time.Time) *Clock {
-	return newClock(last, time.Now, bootTime)
+// jump is a wall clock that ran away from the elapsed time: swab's time went to
+// a moment, by so much. Bytes that were stamped since an earlier moment are
+// younger by that.
+type jump struct {
+	to    time.Time
+	by    time.Duration
+	since time.Time // zero: all of them
 }
 
-func newClock(last time.Time, wall func() time.Time, boot func() time.Duration) *Clock {
-	c := &Clock{wall: wall, boot: boot, booted: boot()}
-	c.base = later(wall().Round(0), last)
+// maxJumps bounds the jumps that are remembered one by one.
+const maxJumps = 16
+
+// moment is a time and the elapsed time at which it was so.
+type moment struct {
+	at   time.Time
+	boot time.Duration
+}
+
+// after is what the moment comes to at a later elapsed time.
+func (m moment) after(boot time.Duration) time.Time { return m.at.Add(max(0, boot-m.boot)) }
+
+// newClock makes a clock that is never behind last, the time of the ledger's
+// last event (zero for none). sure is when the clocks were of one mind, if that
+// was in an earlier run since this boot (else zero).
+func newClock(last time.Time, sure moment, wall func() time.Time, boot func() time.Duration) *Clock {
+	c := &Clock{wall: wall, boot: boot, sure: sure}
+	now := moment{later(wall().Round(0), last), boot()}
+	if c.dated = !sure.at.IsZero(); c.dated {
+		counted := sure.after(now.boot) // the kernel has counted on
+		now.at = later(now.at, counted)
+		c.jumped(counted, now.at)
+	}
+	c.told, c.began = now, now.at
+	// For how long swab was off is the wall clock's word alone, unless the kernel
+	// has counted on, or it was no more than moments.
+	if sure.at.IsZero() && (last.IsZero() || now.at.Sub(last) <= clockSlack) {
+		c.sure = now
+	}
 	return c
 }
 
@@ -40,16 +81,67 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// Now is the later of the wall clock and of what the last event and the
-// elapsed time come to.
+// Now is the later of the wall clock and of what was told last and the time
+// that has elapsed since. Bytes are stamped with it: were it to go back, those
+// that were written while a clock was ahead would be erased late.
 func (c *Clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.now()
+	return c.now().at
 }
 
-func (c *Clock) now() time.Time {
-	return later(c.wall().Round(0), c.base.Add(c.boot()-c.booted))
+func (c *Clock) now() moment {
+	boot, wall := c.boot(), c.wall().Round(0)
+	counted := c.told.after(boot)
+	c.told = moment{later(wall, counted), max(boot, c.told.boot)}
+	c.jumped(counted, c.told.at)
+	if lag := c.told.at.Sub(wall); lag > clockSlack {
+		c.lag, c.lagged = max(c.lag, lag), c.told.at
+	}
+	return c.told
+}
+
+// jumped notes that the wall clock is where no time has led that elapsed.
+func (c *Clock) jumped(from, to time.Time) {
+	if to.Sub(from) <= clockSlack {
+		return
+	}
+	j := jump{to: to, by: to.Sub(from)}
+	if !c.dated {
+		j.since = c.began
+	}
+	if n := len(c.jumps); n == maxJumps { // bytes count as younger, never as older
+		j.by += c.jumps[n-1].by
+		j.since = earlier(j.since, c.jumps[n-1].since)
+		c.jumps = c.jumps[:n-1]
+	}
+	c.jumps = append(c.jumps, j)
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// Certain is until when bytes were written that are of an age at least, without
+// the time that the wall clock alone says has passed: for what cannot be undone.
+// Bytes that are dated by the wall clock itself, by a file's birth, may be
+// younger by as much as that was behind.
+func (c *Clock) Certain(age time.Duration) (stamped, born time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	stamped = c.now().at.Add(-age)
+	for _, j := range slices.Backward(c.jumps) {
+		if stamped.Before(j.to) {
+			stamped = later(stamped.Add(-j.by), earlier(stamped, j.since.Add(-time.Second)))
+		}
+	}
+	if c.told.at.Sub(c.lagged) < age {
+		return stamped, earlier(stamped, c.told.at.Add(-age-c.lag))
+	}
+	return stamped, stamped
 }
 
 // Heard notes the store's Date.
@@ -59,7 +151,7 @@ func (c *Clock) Heard(date time.Time) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.store, c.known = date.Sub(c.now()), true
+	c.store = moment{date, c.boot()}
 }
 
 // clockSlack is how far clocks may lie apart and still agree: a Date header
@@ -68,26 +160,53 @@ const clockSlack = 10 * time.Minute
 
 // Agree tells whether the wall clock, the elapsed time and the store's Date
 // are of one mind, so that bytes may be destroyed that nobody else has. While
-// they are not, it stays false for grace, in elapsed time; then the wall clock
-// has its way, since a limit may not be put off for ever.
+// they are not, it stays false for grace, in elapsed time; then it is true, since
+// a limit may not be put off for ever.
 func (c *Clock) Agree(grace time.Duration) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	elapsed := c.base.Add(c.boot() - c.booted)
-	apart := abs(c.wall().Round(0).Sub(elapsed)) > clockSlack || c.known && abs(c.store) > clockSlack
-	if !apart {
+	now := c.now()
+	if c.ofOneMind(now) {
 		c.apart = 0
 		return true
 	}
 	if c.apart == 0 {
-		c.apart = max(c.boot(), 1)
+		c.apart = max(now.boot, 1)
 	}
-	return c.boot()-c.apart >= grace
+	return now.boot-c.apart >= grace
 }
 
-func abs(d time.Duration) time.Duration {
-	if d < 0 {
-		return -d
+// ofOneMind tells whether the wall clock is where swab's time is, and the
+// store's Date confirms it. Without one, no more time may have passed than
+// elapsed since the clocks were sure.
+func (c *Clock) ofOneMind(now moment) bool {
+	near := func(t time.Time) bool { return now.at.Sub(t).Abs() <= clockSlack }
+	if !near(c.wall().Round(0)) {
+		return false
 	}
-	return d
+	if c.store.at.IsZero() {
+		return !c.sure.at.IsZero() && near(c.sure.after(now.boot))
+	}
+	if !near(c.store.after(now.boot)) {
+		return false
+	}
+	c.sure, c.dated, c.jumps = now, true, nil
+	return true
+}
+
+// lastSure is when the clocks were last of one mind, for the next run of this boot
+// to go on from; zero where it is not known.
+func (c *Clock) lastSure() moment {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ofOneMind(c.now())
+	return c.sure
+}
+
+// unix is the moment's time, Unix seconds, 0 for none.
+func (m moment) unix() int64 {
+	if m.at.IsZero() {
+		return 0
+	}
+	return m.at.Unix()
 }

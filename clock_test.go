@@ -12,7 +12,7 @@ type hands struct {
 }
 
 func (h *hands) clock(last time.Time) *Clock {
-	return newClock(last, func() time.Time { return h.wall }, func() time.Duration { return h.boot })
+	return newClock(last, moment{}, func() time.Time { return h.wall }, func() time.Duration { return h.boot })
 }
 
 func (h *hands) pass(d time.Duration) {
@@ -80,10 +80,24 @@ func TestClocksThatDisagreeHoldDestructionBackForTheGrace(t *testing.T) {
 	}
 }
 
+// What was told is not taken back: a wall clock that was ahead for a moment
+// leaves bytes that are stamped with its time, and those must not get older.
+func TestClockThatWasAheadDoesNotComeBack(t *testing.T) {
+	h := &hands{wall: noon, boot: time.Hour}
+	c := h.clock(time.Time{})
+	h.wall = noon.AddDate(0, 0, 8)
+	stamp := c.Now()
+	h.wall = noon
+	h.pass(7 * 24 * time.Hour)
+	if age := c.Now().Sub(stamp); age != 7*24*time.Hour {
+		t.Errorf("seven days after the wall clock came back, what was stamped while it was ahead is %s old", age)
+	}
+}
+
 func TestClocksThatAgreeAgainBeginANewGrace(t *testing.T) {
 	h := &hands{wall: noon, boot: time.Hour}
 	c := h.clock(time.Time{})
-	h.wall = noon.Add(24 * time.Hour)
+	h.wall = noon.Add(-24 * time.Hour)
 	c.Agree(time.Hour)
 	h.wall = noon
 	if !c.Agree(time.Hour) {
@@ -93,5 +107,38 @@ func TestClocksThatAgreeAgainBeginANewGrace(t *testing.T) {
 	h.wall = h.wall.Add(24 * time.Hour)
 	if c.Agree(time.Hour) {
 		t.Error("the first disagreement's grace counts for the second")
+	}
+}
+
+// How long swab was off is what the wall clock says alone, after a reboot: a
+// month, or a clock that is a month ahead. The store's Date knows, or the
+// kernel, if it has counted on.
+func TestClockAfterAStopWantsAWitness(t *testing.T) {
+	const month = 30 * 24 * time.Hour
+	for _, tt := range []struct {
+		name string
+		sure moment
+		boot time.Duration
+		date time.Time
+		want bool
+	}{
+		{"none", moment{}, time.Hour, time.Time{}, false},
+		{"the store says so, too", moment{}, time.Hour, noon.Add(month), true},
+		{"the store says no", moment{}, time.Hour, noon, false},
+		{"the kernel has counted a month", moment{noon, time.Hour}, time.Hour + month, time.Time{}, true},
+		{"the kernel has counted a minute", moment{noon, time.Hour}, time.Hour + time.Minute, time.Time{}, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			h := &hands{wall: noon.Add(month), boot: tt.boot}
+			c := newClock(noon, tt.sure, func() time.Time { return h.wall }, func() time.Duration { return h.boot })
+			c.Heard(tt.date)
+			if got := c.Agree(time.Hour); got != tt.want {
+				t.Errorf("they agree: %t, want %t", got, tt.want)
+			}
+			h.pass(time.Hour)
+			if !c.Agree(time.Hour) {
+				t.Error("the limit is put off for longer than the grace")
+			}
+		})
 	}
 }

@@ -222,12 +222,9 @@ func (k knownSums) holds(off int64, p []byte) error {
 		part := p[from-off : to-off]
 		if ok, err := k.sums[i].Match(from, part); err != nil {
 			return err
-		} else if !ok && slices.ContainsFunc(part, func(c byte) bool { return !blankByte(c) }) {
+		} else if !ok && !ledger.Filled(from, part) {
 			return errNoCopy
 		}
 	}
 	return nil
 }
-
-// blankByte is one that erasing leaves behind, whichever the fill.
-func blankByte(c byte) bool { return c == 0 || c == ' ' || c == '\n' || c == '\r' }

@@ -101,7 +101,7 @@ func TestInvariant4ClassesThatExpireAtOnceAreAllErased(t *testing.T) {
 // Sums stay as long as the raw bytes of their batch do, a week where the class
 // says so. They do not wait for the store, and reading does not stop for them.
 func TestKeptRawBytesDoNotFillTheSpool(t *testing.T) {
-	b := newBench(t)
+	b := memoryBench(t) // hundreds of batches, each with its syncs
 	const rounds, perRound = 6, 8000
 	for i := range rounds { // 8 MB each, which have 16 KB of sums
 		text := strings.Repeat(strings.Repeat("x", 999)+"\n", perRound)

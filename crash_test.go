@@ -15,6 +15,7 @@ import (
 func TestInvariant5ACrashAtEachStepLosesAndRepeatsNothing(t *testing.T) {
 	for _, at := range steps {
 		t.Run(string(at), func(t *testing.T) {
+			t.Parallel()
 			b := newBench(t)
 			b.write("a.log", "first 203.0.113.77\n")
 			b.once("api")

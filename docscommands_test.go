@@ -127,7 +127,7 @@ func parses(t *testing.T, path, flagsFile string, words []string) int {
 		if !slices.Contains([]string{"scrub", "verify", "ledger", "reveal", "demo", "version", "help"}, sub) {
 			t.Errorf("%s: there is no command swab %s", path, sub)
 		}
-		if sub == "ledger" && (len(args) == 0 || !slices.Contains([]string{"check", "show", "trace", "repair"}, args[0])) {
+		if sub == "ledger" && (len(args) == 0 || !slices.Contains([]string{"check", "show", "trace", "report", "repair"}, args[0])) {
 			t.Errorf("%s: there is no command %s", path, strings.Join(words, " "))
 		}
 		return 0

@@ -152,11 +152,10 @@ func (u *unreadFile) bound(off int64) (oldest int64, known string) {
 		}
 		return min(p.Oldest, u.now.Unix()), "line time"
 	}
-	born := u.rec.ID.Born / int64(time.Second)
 	switch oldest = u.rec.Oldest(off); {
 	case oldest == 0:
 		return 0, "unknown"
-	case oldest == born:
+	case off < u.rec.First.Size:
 		return min(oldest, u.now.Unix()), "birth time"
 	}
 	return min(oldest, u.now.Unix()), "seen"

@@ -1,7 +1,6 @@
 package swab
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -251,7 +250,7 @@ func (k *known) holds(f io.ReaderAt, rec *ledger.File, size int64) bool {
 		}
 		at := ledger.Extent{From: m.Off, To: m.Off + int64(m.Len)}
 		if rec.Gone.Covered(at)+rec.Intent.Covered(at) > 0 {
-			if rec.Gone.Covered(at) == at.To-at.From && len(bytes.Trim(p, "\x00 \r\n")) > 0 {
+			if rec.Gone.Covered(at) == at.To-at.From && !ledger.Filled(m.Off, p) {
 				return false
 			}
 			continue

@@ -193,11 +193,11 @@ func (d *Daemon) overwriteOpen(f *tail.File, num uint64, list []retain.Verdict) 
 	if list[0].Packed {
 		return d.overwritePacked(f, num, list)
 	}
-	fill, err := d.fillOf(list[0].Class)
+	fill, err := d.fillOf(f, list[0].Class)
 	if err != nil {
 		return err
 	}
-	var event ledger.Erased
+	event := ledger.Erased{Fill: fill.String()}
 	var written []retain.Verdict
 	var failed error // the first
 	err = f.Erase(num, func(w *os.File, lock sync.Locker) error {
@@ -334,10 +334,13 @@ func (d *Daemon) punchEnd(f *tail.File, num uint64, list []retain.Verdict) error
 	return err
 }
 
-// fillOf is what a class's overwritten bytes hold.
-func (d *Daemon) fillOf(class string) (retain.Fill, error) {
-	var fill string
-	d.ledger.View(func(s *ledger.State) { fill = s.Policies[class].Fill })
+// fillOf is what a file's overwritten bytes hold: what its class says, where no
+// --log names it.
+func (d *Daemon) fillOf(f *tail.File, class string) (retain.Fill, error) {
+	fill := f.Fill()
+	if fill == "" {
+		d.ledger.View(func(s *ledger.State) { fill = s.Policies[class].Fill })
+	}
 	return retain.ParseFill(fill)
 }
 

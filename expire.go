@@ -28,6 +28,18 @@ func (d *Daemon) expire(l *lane, waiting []tail.Waiting, now time.Time, why stri
 	if len(due) == 0 || !d.mayExpire(now) {
 		return nil
 	}
+	stamped, born := d.clock.Certain(l.class.RawLimit)
+	by := func(w tail.Waiting) time.Time {
+		if w.Met {
+			return born
+		}
+		return stamped
+	}
+	all := len(due)
+	if due = slices.DeleteFunc(due, func(w tail.Waiting) bool { return !until(w.Oldest, by(w)) }); len(due) < all {
+		d.told.say(d.log.Error, "age/"+l.class.Name, "the wall clock alone says that unsealed bytes are at their limit; they stay until as much time has elapsed",
+			"class", l.class.Name, "files", all-len(due))
+	}
 	var key *ledger.SumKey
 	var done func()
 	err := d.spare(func() (err error) {
@@ -40,11 +52,11 @@ func (d *Daemon) expire(l *lane, waiting []tail.Waiting, now time.Time, why stri
 	defer done()
 	var failed error // the first; a file that cannot be read keeps no other
 	for _, w := range due {
-		for oldest, unread := w.Oldest, true; unread && l.overdue(oldest, now); oldest, unread = w.File.OldestUnread() {
+		for oldest, unread := w.Oldest, true; unread && until(oldest, by(w)); oldest, unread = w.File.OldestUnread() {
 			var taken bool
 			err := d.spare(func() error {
 				r, err := w.File.Take(tail.TakeOptions{
-					Budget: d.cfg.BatchSize, By: now.Add(-l.class.RawLimit).Unix(), Half: true, Now: now, Key: key, Location: time.Local,
+					Budget: d.cfg.BatchSize, By: by(w).Unix(), Half: true, Now: now, Key: key, Location: time.Local,
 				})
 				if taken = err == nil && r != nil; taken {
 					err = d.expireRange(l, r, key, w, why)
@@ -62,6 +74,12 @@ func (d *Daemon) expire(l *lane, waiting []tail.Waiting, now time.Time, why stri
 		}
 	}
 	return failed
+}
+
+// until tells whether bytes written at oldest (Unix seconds, 0 unknown) were so
+// by a time.
+func until(oldest int64, by time.Time) bool {
+	return oldest == 0 || !time.Unix(oldest, 0).After(by)
 }
 
 // overdue tells whether bytes written at oldest (Unix seconds, 0 unknown) are

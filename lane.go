@@ -220,21 +220,32 @@ func (l *lane) due(list []tail.Waiting, cfg *config.Config, now time.Time, force
 	for _, w := range list {
 		total += w.Bytes
 		if l.orphan {
-			if l.nearLimit(w, now) {
+			if l.nearLimit(w, now) || l.saysOld(w, now) {
 				return true
 			}
 			continue
 		}
-		if force || l.class.Opaque || w.Away || now.Sub(w.Since) >= cfg.BatchAge || total >= cfg.BatchSize || l.nearLimit(w, now) {
+		if force || l.class.Opaque || w.Away || now.Sub(w.Since) >= cfg.BatchAge || total >= cfg.BatchSize ||
+			l.nearLimit(w, now) || l.saysOld(w, now) {
 			return true
 		}
 	}
 	return false
 }
 
-// nearLimit is from four fifths of the limit on.
+// nearLimit is from four fifths of the limit on, as far as sizes tell.
 func (l *lane) nearLimit(w tail.Waiting, now time.Time) bool {
-	return w.Oldest == 0 || now.Sub(time.Unix(w.Oldest, 0)) >= l.class.RawLimit/5*4
+	return w.Oldest == 0 || l.near(w.Oldest, now)
+}
+
+// saysOld tells whether a line has it that it is near its limit. That is good
+// enough for sealing at once, which loses nothing; not for the spool's reserve.
+func (l *lane) saysOld(w tail.Waiting, now time.Time) bool {
+	return w.Said != 0 && l.near(w.Said, now)
+}
+
+func (l *lane) near(at int64, now time.Time) bool {
+	return now.Sub(time.Unix(at, 0)) >= l.class.RawLimit/5*4
 }
 
 // seal closes one batch of what waits. A file that is rewritten as it is read,

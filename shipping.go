@@ -89,6 +89,16 @@ func (d *Daemon) shipAll(ctx context.Context, progress func(Progress)) error {
 	return nil
 }
 
+// storeFailed notes an answer that was none, or a refusal: its Date is the
+// store's clock all the same.
+func (d *Daemon) storeFailed(err error) {
+	var answer *ship.Error
+	if errors.As(err, &answer) {
+		d.clock.Heard(answer.Date)
+	}
+	d.contact.failed(d.clock.Now(), d.names.String(err.Error()))
+}
+
 // storeDown tells that the store is, once for each error text.
 func (d *Daemon) storeDown(s *shipper, err error) {
 	s.tries++
@@ -171,7 +181,7 @@ func (d *Daemon) put(ctx context.Context, object ship.Object) (ship.Receipt, shi
 	}
 	receipt, err := up.Ship(ctx, object)
 	if err != nil {
-		d.contact.failed(d.clock.Now(), d.names.String(err.Error()))
+		d.storeFailed(err)
 		return receipt, up.Verify, err
 	}
 	d.clock.Heard(receipt.Date)

@@ -34,6 +34,10 @@ import (
 // left over is swept. At a first start, an error means that nothing was
 // changed on this host.
 func Open(ctx context.Context, cfg *config.Config, log *slog.Logger) (*Daemon, error) {
+	return open(ctx, cfg, log, realOutside())
+}
+
+func open(ctx context.Context, cfg *config.Config, log *slog.Logger, outside outside) (*Daemon, error) {
 	names, err := scrub.New(scrub.Policy{})
 	if err != nil {
 		return nil, err
@@ -41,13 +45,13 @@ func Open(ctx context.Context, cfg *config.Config, log *slog.Logger) (*Daemon, e
 	d := &Daemon{
 		cfg: cfg, log: log, names: names, drain: make(chan struct{}), sealed: make(chan struct{}, 1),
 		streamsDone: make(chan struct{}), started: time.Now(), shippers: map[string]*shipper{}, sums: map[ledger.BatchID]bool{}, keysHeld: map[string]int{},
-		sync: retain.Sync,
+		sync: retain.Sync, outside: outside,
 	}
 	first, err := firstStart(cfg.State)
 	if err != nil {
 		return nil, err
 	}
-	d.clock = NewClock(time.Time{})
+	d.clock = newClock(time.Time{}, moment{}, outside.wall, outside.boot)
 	if !first {
 		// What the state knows decides about the store: one that is down now
 		// is no reason not to hold the limits.
@@ -172,7 +176,7 @@ func (d *Daemon) openStore(ctx context.Context, first bool) error {
 	var err error
 	if d.cfg.To.Kind == config.Dir && known == d.storeURL() {
 		d.store = ship.KnownDir(d.cfg.To.Dir) // never made anew: it may not be mounted
-	} else if d.store, err = newStore(ctx, d.cfg); err != nil {
+	} else if d.store, err = d.outside.store(ctx, d.cfg); err != nil {
 		return fmt.Errorf("--to %s: %w", d.cfg.To, err)
 	}
 	return d.meetStore(ctx, first)
@@ -218,7 +222,7 @@ func (d *Daemon) uploader(ctx context.Context) (*ship.Uploader, error) {
 	}
 	probe, err := ship.Probe(ctx, d.store, d.cfg.To.Prefix)
 	if err != nil {
-		d.contact.failed(d.clock.Now(), d.names.String(err.Error()))
+		d.storeFailed(err)
 		return nil, err
 	}
 	d.clock.Heard(probe.Date)
@@ -245,9 +249,7 @@ func (d *Daemon) openState() error {
 	if d.ledger, err = ledger.Open(state, ledger.Options{Now: func() time.Time { return d.clock.Now() }, Daily: true}); err != nil {
 		return fmt.Errorf("--state %s: %w", state, err)
 	}
-	var last time.Time
-	d.ledger.View(func(s *ledger.State) { last = s.LastAt })
-	d.clock = NewClock(last)
+	d.startClock()
 	if d.keys, err = ledger.OpenKeys(keysDir(state)); err != nil {
 		return err
 	}
@@ -272,7 +274,7 @@ func (d *Daemon) openState() error {
 	})
 	d.diskRoom(d.clock.Now()) // the reserve, while there is room for it
 	d.files = tail.New(tail.Options{
-		Rules: d.rules(), Exclude: d.cfg.Exclude, Follow: d.cfg.Follow, Name: d.names.String, Warn: d.log.Warn,
+		Rules: d.rules(), Exclude: d.cfg.Exclude, Follow: d.cfg.Follow, Name: d.names.String, Warn: d.log.Warn, Born: d.outside.born,
 	}, d.ledger, d.keys, d.paths)
 	return nil
 }
@@ -318,8 +320,9 @@ func (d *Daemon) begin() error {
 		policies[name] = retention(c)
 		d.addShipper(name, policies[name].RawSpool)
 	}
+	sure := d.clock.lastSure()
 	events = append(events, ledger.Event{Start: &ledger.Start{
-		Version: Version(), Machine: is.machine, Home: is.home, Boot: firstLine("/proc/sys/kernel/random/boot_id"),
+		Version: Version(), Machine: is.machine, Home: is.home, Boot: d.outside.bootID(), Sure: sure.unix(), Up: seconds(sure.boot),
 		Host: d.host, Node: d.node, Store: d.storeURL(), Policies: policies, Devices: d.firstDevices(),
 	}})
 	for _, name := range slices.Sorted(maps.Keys(policies)) {
@@ -391,7 +394,7 @@ func (d *Daemon) rules() []tail.Rule {
 	for _, l := range d.cfg.Logs {
 		c := d.cfg.Classes[l.Class]
 		rules = append(rules, tail.Rule{
-			Class: l.Class, Pattern: l.Pattern, Root: l.Root, Limit: c.RawLimit, Opaque: c.Opaque, Erase: string(l.Erase),
+			Class: l.Class, Pattern: l.Pattern, Root: l.Root, Limit: c.RawLimit, Opaque: c.Opaque, Erase: string(l.Erase), Fill: string(l.Fill),
 		})
 	}
 	return rules

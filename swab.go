@@ -39,9 +39,10 @@ import (
 
 // Daemon is one swab with its state directory.
 type Daemon struct {
-	cfg   *config.Config
-	log   *slog.Logger
-	clock *Clock
+	cfg     *config.Config
+	log     *slog.Logger
+	outside outside
+	clock   *Clock
 
 	ledger *ledger.Ledger
 	keys   *ledger.Keys

@@ -168,6 +168,28 @@ func TestEraseOfALogFollowsClassThenFlagThenPlace(t *testing.T) {
 	}
 }
 
+// Container runtimes' readers stop at a NUL.
+func TestFillOfALogFollowsClassThenFlagThenPlace(t *testing.T) {
+	const pods = "/var/log/pods/*/*/*.log"
+	for _, c := range []struct {
+		glob, args string
+		want       Fill
+	}{
+		{"/srv/app/logs/*.log", "", FillZero},
+		{pods, "", FillBlank},
+		{"/var/lib/docker/containers/*/*-json.log", "--erase live", FillBlank},
+		{pods, "--fill zero", FillZero},
+		{pods, "--class api:fill=zero", FillZero},
+		{"/srv/app/logs/*.log", "--fill blank", FillBlank},
+	} {
+		dir := place(t)
+		cfg := parsed(t, append(withRest(dir, "--log", "api="+c.glob), strings.Fields(c.args)...), nil)
+		if got := cfg.Logs[0].Fill; got != c.want {
+			t.Errorf("%s %s: fill %s, want %s", c.glob, c.args, got, c.want)
+		}
+	}
+}
+
 func FuzzParseClassSpec(f *testing.F) {
 	for _, s := range []string{"api:erase-after=1h", "mine:like=web,fill=blank", "api", "api:", ":", "a:=,=", "api:redact=a|b", "x:fill=a=b,fill=c"} {
 		f.Add(s)

@@ -75,6 +75,9 @@ type Log struct {
 	// Erase is what holds for these files: the class's own erase key, else
 	// --erase, else rotated for container runtimes' logs and live for others.
 	Erase EraseMode
+	// Fill is what holds for these files, found like Erase: blank for container
+	// runtimes' logs.
+	Fill Fill
 }
 
 // Setting is one flag in force, as a person wrote it.

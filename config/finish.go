@@ -78,6 +78,15 @@ func (d *draft) classOf(from assign, name string, classes map[string]Class) (Cla
 	return class, ok
 }
 
+// isSet tells whether a flag, or the key of its name of a class, was given.
+func (d *draft) isSet(name, class string) bool {
+	set := false
+	if e := d.specs[class]; e != nil {
+		_, set = e.from[name]
+	}
+	return set || d.isGiven(name)
+}
+
 // resolveLogs gives each log its class and its way of erasing.
 func (d *draft) resolveLogs(classes map[string]Class) {
 	d.cfg.Classes = map[string]Class{}
@@ -86,14 +95,14 @@ func (d *draft) resolveLogs(classes map[string]Class) {
 		if !ok {
 			continue
 		}
-		l.log.Erase = class.Erase
-		own := d.isGiven("erase")
-		if e := d.specs[class.Name]; e != nil {
-			_, set := e.from["erase"]
-			own = own || set
-		}
-		if !own && reachesContainerLogs(l.patterns) {
-			l.log.Erase = EraseRotated
+		l.log.Erase, l.log.Fill = class.Erase, class.Fill
+		if reachesContainerLogs(l.patterns) {
+			if !d.isSet("erase", class.Name) {
+				l.log.Erase = EraseRotated
+			}
+			if !d.isSet("fill", class.Name) {
+				l.log.Fill = FillBlank
+			}
 		}
 		d.cfg.Logs = append(d.cfg.Logs, l.log)
 		d.cfg.Classes[class.Name] = class

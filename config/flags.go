@@ -110,7 +110,7 @@ func limitFlags() []flagDef {
 			put(parseRawLimit, func(d *draft) *time.Duration { return &d.global.rawLimit })},
 		{FlagInfo{Name: "erase", Value: "live|rotated|off", Default: "live", Usage: "Erase growing files too, only rotated ones (the default for container runtimes' logs), or none."},
 			put(parseErase, func(d *draft) *EraseMode { return &d.global.erase })},
-		{FlagInfo{Name: "fill", Value: "zero|blank", Default: "zero", Usage: "What stands where raw bytes were: zeros and a hole, or spaces with the newlines kept."},
+		{FlagInfo{Name: "fill", Value: "zero|blank", Default: "zero", Usage: "What stands where raw bytes were: zeros and a hole, or spaces with the newlines kept (the default for container runtimes' logs)."},
 			put(parseFill, func(d *draft) *Fill { return &d.global.fill })},
 		{FlagInfo{Name: "first-grace", Value: "DURATION", Default: "24h", Usage: "How long after installation nothing expires unsealed unless a put has succeeded."},
 			put(ParseDuration, func(d *draft) *time.Duration { return &d.cfg.FirstGrace })},

@@ -117,7 +117,7 @@ func TestEachFlagReachesTheConfig(t *testing.T) {
 		"--allow-wide-glob --allow-longer-raw-limit --ephemeral-state --object-format raw --state "+dir+"/x/../state"), nil)
 	c.Classes, c.Sources, c.Settings = nil, nil, nil
 	want := &Config{
-		Logs:    []Log{{"api", dir + "/*.log", dir, EraseLive}},
+		Logs:    []Log{{"api", dir + "/*.log", dir, EraseLive, FillZero}},
 		Exclude: []string{"/**/*.gz", dir + "/old/**"}, Follow: []string{dir},
 		To: Destination{Kind: S3, Bucket: "bucket", Prefix: "a/b"}, State: dir + "/state",
 		BatchSize: 1 << 20, BatchAge: 5 * time.Second, SpoolLimit: 1 << 30, Codec: Codec{"gzip", 6}, ObjectFormat: "raw",

@@ -68,15 +68,24 @@ func (f *File) stray() {
 	f.Origin = &o
 }
 
-// born bounds the birth of f's first bytes, Unix seconds, 0 where unknown.
+// bornSlack is by how much a birth may come after its first sight, seconds: the
+// sweep has its time from its begin.
+const bornSlack = 600
+
+// born bounds the birth of f's first bytes, Unix seconds, 0 where unknown: a
+// birth long after first sight is a clock's that was ahead, and says nothing.
 func (f *File) born() int64 {
+	born := f.ID.Born / int64(time.Second)
 	if f.Origin != nil {
-		return f.Origin.Born
+		born = f.Origin.Born
 	}
-	if f.Packed != nil {
+	if f.Packed != nil && f.Origin == nil {
 		return 0 // what is in it is older than itself
 	}
-	return f.ID.Born / int64(time.Second)
+	if born > f.First.At+bornSlack {
+		return 0
+	}
+	return min(born, f.First.At)
 }
 
 // follow makes f, which is new, a copy of the file that o names.

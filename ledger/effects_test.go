@@ -53,6 +53,7 @@ func appendSome(dir string) {
 func TestEveryEffectOfTheLedgerMayBeTheLast(t *testing.T) {
 	for _, mode := range []crashtest.Mode{crashtest.Kill, crashtest.Tear, crashtest.Fail, crashtest.Ruin} {
 		t.Run(string(mode), func(t *testing.T) {
+			t.Parallel()
 			every := 1
 			if testing.Short() || mode == crashtest.Ruin {
 				every = 7

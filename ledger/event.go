@@ -82,6 +82,10 @@ type Start struct {
 	// Machine is a hash of the machine id; Boot is the kernel's boot id.
 	Machine string `json:"machine"`
 	Boot    string `json:"boot"`
+	// Sure is when the clocks were last of one mind (Unix seconds, 0 unknown), and
+	// Up how long that was after the boot.
+	Sure int64   `json:"sure,omitempty"`
+	Up   Seconds `json:"up,omitempty"`
 	// Home identifies the state directory itself: what a copy of it does not
 	// share. Empty in ledgers of earlier versions.
 	Home string `json:"home,omitempty"`
@@ -336,7 +340,10 @@ type Span struct {
 // Skipped lists what in them did not hold the bytes that swab had read any
 // more: someone else freed those, and they are accounted for as removed.
 type Erased struct {
-	Refs    []Ref  `json:"refs"`
+	Refs []Ref `json:"refs"`
+	// Fill is what stands there now, zero or blank; empty in ledgers of earlier
+	// versions: what the class says.
+	Fill    string `json:"fill,omitempty"`
 	Skipped []Span `json:"skipped,omitempty"`
 }
 

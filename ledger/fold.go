@@ -87,6 +87,7 @@ func (s *State) applyStart(e *Event) {
 	}
 	s.Home = e.Start.Home
 	s.Store, s.Machine, s.Boot, s.Stopped = e.Start.Store, e.Start.Machine, e.Start.Boot, false
+	s.Sure, s.Up = e.Start.Sure, e.Start.Up
 	for name, r := range e.Start.Policies {
 		s.Policies[name] = r
 		s.class(name)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -164,7 +165,13 @@ func read(t testing.TB, path string) []byte {
 
 func write(t testing.TB, path string, p []byte) {
 	t.Helper()
-	if err := os.WriteFile(path, p, 0o600); err != nil {
+	// Not cut to nothing first: ext4 brings to the device at once what replaces a file so.
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.WriteAt(p, 0)
+	if err := errors.Join(err, f.Truncate(int64(len(p))), f.Close()); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -19,6 +19,9 @@ type State struct {
 	Machine string `json:"machine"`
 	Boot    string `json:"boot"`
 	Home    string `json:"home,omitempty"`
+	// Sure and Up of the last start.
+	Sure int64   `json:"sure,omitempty"`
+	Up   Seconds `json:"up,omitempty"`
 	// Begun is the time of the first start, LastAt that of the last event.
 	Begun  time.Time `json:"begun"`
 	LastAt time.Time `json:"last_at"`

@@ -285,7 +285,7 @@ func (t *Trace) erased(e *Event) {
 	for _, ref := range e.Erased.Refs {
 		t.each(ref, func(r *RangeTrace) {
 			if r.Erased.IsZero() {
-				r.Erased, r.Fill = e.At, t.fills[r.class]
+				r.Erased, r.Fill = e.At, cmp.Or(e.Erased.Fill, t.fills[r.class])
 			}
 		})
 	}

@@ -34,6 +34,7 @@ func (e *eraser) compare(p ledger.Extent, data []byte, res *Result) error {
 	}
 	end := p.From + int64(len(data))
 	from := p.From
+	raw := ledger.Extent{From: from, To: from} // neighbours, filled as one: lines lie across blocks
 	for _, v := range e.kinds {
 		to := blockEnd(from, p.To)
 		there := max(from, min(to, end)) // what the file has of the block ends here
@@ -41,7 +42,10 @@ func (e *eraser) compare(p ledger.Extent, data []byte, res *Result) error {
 			there = from
 		}
 		if v == blockRaw {
-			e.fill.apply(data[from-p.From : there-p.From])
+			raw.To = there
+		} else {
+			e.fill.apply(data[raw.From-p.From : raw.To-p.From])
+			raw = ledger.Extent{From: to, To: to}
 		}
 		if v == blockRaw || v == blockDone {
 			e.run(ledger.Extent{From: from, To: there})
@@ -50,6 +54,7 @@ func (e *eraser) compare(p ledger.Extent, data []byte, res *Result) error {
 		res.skip(ledger.Extent{From: there, To: to})
 		from = to
 	}
+	e.fill.apply(data[raw.From-p.From : raw.To-p.From])
 	return nil
 }
 
@@ -104,7 +109,7 @@ func (e *eraser) block(from, to int64, p []byte) (kind, error) {
 	}
 	// Only now: a raw newline alone in its block must become a zero too, or
 	// the file system's block could not be given back.
-	if filled(p) {
+	if ledger.Filled(from, p) {
 		return blockDone, nil
 	}
 	return blockForeign, nil

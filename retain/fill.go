@@ -3,6 +3,8 @@ package retain
 import (
 	"bytes"
 	"fmt"
+
+	"swab/ledger"
 )
 
 // Fill is what overwritten bytes hold.
@@ -13,7 +15,7 @@ const (
 	FillZero Fill = iota
 	// FillBlank writes spaces and keeps the newlines, and the carriage returns
 	// too: a reader that follows the file sees as many lines as before, ended
-	// as before, and no NUL.
+	// as before, and no NUL; one that reads the CRI format finds empty lines of it.
 	FillBlank
 )
 
@@ -39,7 +41,8 @@ func (f Fill) String() string {
 	return fmt.Sprintf("Fill(%d)", uint8(f))
 }
 
-// apply overwrites p.
+// apply overwrites p. A line of Kubernetes' CRI format that begins in p keeps a
+// frame that says nothing, unless p ends within its own.
 func (f Fill) apply(p []byte) {
 	if f != FillBlank {
 		clear(p)
@@ -49,6 +52,9 @@ func (f Fill) apply(p []byte) {
 		line, rest := p, []byte(nil)
 		if i := bytes.IndexByte(p, '\n'); i >= 0 {
 			line, rest = p[:i], p[i+1:]
+		}
+		if isCRI(line) {
+			line = line[copy(line, ledger.Frame):]
 		}
 		for {
 			i := bytes.IndexByte(line, '\r')
@@ -63,6 +69,23 @@ func (f Fill) apply(p []byte) {
 	}
 }
 
+// isCRI tells whether a line begins as container runtimes write it for the
+// kubelet, TIME stdout|stderr F|P[:…], or has the frame of such a line.
+func isCRI(line []byte) bool {
+	time, rest, ok := bytes.Cut(line, []byte(" "))
+	if !ok || len(time) < len("0001-01-01T00:00:00Z") || len(time) > maxCRITime || time[10] != 'T' {
+		return false
+	}
+	stream, rest, ok := bytes.Cut(rest, []byte(" "))
+	if !ok || string(stream) != "stdout" && string(stream) != "stderr" {
+		return false
+	}
+	return len(rest) > 1 && (rest[0] == 'F' || rest[0] == 'P') && (rest[1] == ' ' || rest[1] == ':')
+}
+
+// maxCRITime is the length of 2006-01-02T15:04:05.000000000+00:00.
+const maxCRITime = 35
+
 // blanks is copied from; its length is that of a usual line.
 const blanks = "                                                                " +
 	"                                                                "
@@ -71,19 +94,6 @@ func blank(p []byte) {
 	for len(p) > 0 {
 		p = p[copy(p, blanks):]
 	}
-}
-
-// filled tells whether p holds nothing but what a fill writes, whichever: a
-// run that crashed may have had the other one. No such byte says anything.
-func filled(p []byte) bool {
-	for _, c := range p {
-		switch c {
-		case 0, ' ', '\n', '\r':
-		default:
-			return false
-		}
-	}
-	return true
 }
 
 // zeros tells whether p holds nothing but NULs.

@@ -76,7 +76,7 @@ func (s *Set) take(at Found, now time.Time) *File {
 	}
 	var id ledger.FileID
 	if err == nil {
-		id, err = identify(fd)
+		id, err = s.identify(fd)
 	}
 	if err != nil {
 		if fd != nil {

@@ -240,7 +240,7 @@ func (s *Set) openBeside(place ledger.Place, rule Rule, taken map[inode]bool, no
 	info, err := fd.Stat()
 	var id ledger.FileID
 	if err == nil {
-		id, err = identify(fd)
+		id, err = s.identify(fd)
 	}
 	if err == nil && !taken[inodeOf(info)] {
 		_, taken[inodeOf(info)] = s.known(fd, id, place)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,6 +30,8 @@ type File struct {
 	f     *os.File     // open for reading only, so that leases can be asked for
 	size  int64        // at the last look
 	seen  time.Time    // of the last look
+	// modified is when the file was changed last, Unix seconds, at that look.
+	modified int64
 	// points are the sizes at the looks, since the last start too.
 	points ledger.Points
 	// scanned: the bytes from the cursor to here hold no newline.
@@ -40,6 +43,7 @@ type File struct {
 	// there is not.
 	waiting   time.Time
 	waitingAt int64
+	dated     lineDate
 	// quiet is since when the size has not changed.
 	quiet time.Time
 	// away: renamed out of its name, or removed; no writer opens it again. It
@@ -93,6 +97,10 @@ func (f *File) Class() string { return f.rule.Class }
 // EraseMode is when the file's shipped ranges go; empty for a file that no
 // --log names any more.
 func (f *File) EraseMode() string { return f.rule.Erase }
+
+// Fill is what the file's overwritten bytes hold; empty for a file that no
+// --log names any more.
+func (f *File) Fill() string { return f.rule.Fill }
 
 // SyncData makes what the writers appended durable: no seal may name bytes
 // that a power loss could take out of the log again.
@@ -180,7 +188,7 @@ func (f *File) look(now time.Time) (same bool, rec ledger.File, err error) {
 	if size < f.size {
 		f.scanned, f.parted = 0, 0
 	}
-	f.size, f.seen = size, now
+	f.size, f.seen, f.modified = size, now, info.ModTime().Unix()
 	if nlink(info) == 0 {
 		f.nameless.Store(true)
 		f.away.Store(true)
@@ -296,16 +304,20 @@ func (f *File) intact(rec *ledger.File) (bool, error) {
 func (s *Set) markHolds(rec *ledger.File, m ledger.Mark, p []byte) (bool, error) {
 	at := ledger.Extent{From: m.Off, To: m.Off + int64(m.Len)}
 	erased, intended := rec.Gone.Covered(at), rec.Intent.Covered(at)
-	for i, c := range p {
-		off := m.Off + int64(i)
-		if rec.Gone.Covered(ledger.Extent{From: off, To: off + 1}) == 1 && !blank(c) {
+	for i := 0; i < len(p); {
+		n := 0
+		for i+n < len(p) && rec.Gone.Covered(ledger.Extent{From: m.Off + int64(i+n), To: m.Off + int64(i+n) + 1}) == 1 {
+			n++
+		}
+		if !ledger.Filled(m.Off+int64(i), p[i:i+n]) {
 			return false, nil
 		}
+		i += n + 1
 	}
 	if erased > 0 {
 		return true, nil
 	}
-	if intended > 0 && !slices.ContainsFunc(p, func(c byte) bool { return !blank(c) }) {
+	if intended > 0 && ledger.Filled(m.Off, p) {
 		return true, nil
 	}
 	ok, err := s.keys.MarkMatches(m, p)
@@ -318,8 +330,10 @@ func (s *Set) markHolds(rec *ledger.File, m ledger.Mark, p []byte) (bool, error)
 	return ok, err
 }
 
-// blank is a byte of either fill.
+// blank is a byte of either fill, ofFrame one of [ledger.Frame].
 func blank(c byte) bool { return c == 0 || c == ' ' || c == '\n' || c == '\r' }
+
+func ofFrame(c byte) bool { return strings.IndexByte(ledger.Frame, c) >= 0 }
 
 // Idle tells whether nobody has the file open for writing; ok is false where
 // that cannot be known.

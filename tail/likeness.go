@@ -142,7 +142,7 @@ func (s *Set) markCopied(rec *ledger.File, m ledger.Mark, p []byte) (likeness, e
 		if rec.Gone.Covered(at)+rec.Intent.Covered(at) == 0 {
 			continue
 		}
-		if gone++; !blank(c) {
+		if gone++; !blank(c) && !ofFrame(c) {
 			gone = len(p) + 1
 		}
 	}
@@ -176,7 +176,7 @@ func (f *File) commonWith(o *File, off, size int64) (int64, error) {
 		for same < n && p[same] == other[same] {
 			same++
 		}
-		if same < n && blank(other[same]) { // it may be sealed and overwritten by now
+		if same < n && (blank(other[same]) || ofFrame(other[same])) { // it may be sealed and overwritten by now
 			if read := o.read(); read > off+int64(same) {
 				off = min(read, size)
 				continue
@@ -206,7 +206,7 @@ func (f *File) blankTo(to int64) (bool, error) {
 		if err := f.readFull(p, off); err != nil {
 			return false, err
 		}
-		if slices.ContainsFunc(p, func(c byte) bool { return !blank(c) }) {
+		if !ledger.Filled(off, p) {
 			return false, nil
 		}
 		off += int64(len(p))

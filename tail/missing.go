@@ -118,7 +118,7 @@ func (s *Set) openKnown(num uint64, rec ledger.File, place ledger.Place) (*os.Fi
 	if err != nil {
 		return nil, ledger.FileID{}, err
 	}
-	got, err := identify(fd)
+	got, err := s.identify(fd)
 	if err == nil && !s.sameFile(fd, num, rec, got, place) {
 		err = fs.ErrNotExist
 	}

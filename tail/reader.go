@@ -130,13 +130,7 @@ func (r *Reader) age(text []byte) (oldest, newest int64) {
 	}
 	oldest = r.file.oldest(&r.rec, r.at)
 	newest = r.opts.Now.Unix()
-	if r.file.rule.Opaque { // whole files count from their last close
-		if info, err := r.file.f.Stat(); err == nil {
-			oldest = info.ModTime().Unix()
-		}
-		return oldest, newest
-	}
-	if r.midline {
+	if r.file.rule.Opaque || r.midline {
 		return oldest, newest
 	}
 	if t, ok := LineTime(firstLine(text), r.opts.Now, r.opts.Location); ok {

@@ -6,6 +6,7 @@ import (
 	"hash/maphash"
 	"io/fs"
 	"maps"
+	"os"
 	"slices"
 	"sync"
 	"syscall"
@@ -26,6 +27,8 @@ type Rule struct {
 	// Erase is when shipped ranges go: live, rotated, off. Where it is not off,
 	// it is tried whether the files can be opened for writing.
 	Erase string
+	// Fill is what overwritten bytes hold: zero or blank.
+	Fill string
 }
 
 // Options of a Set.
@@ -37,6 +40,9 @@ type Options struct {
 	Name func(path string) string
 	// Scrubbed text only: neither gets a true path.
 	Warn func(msg string, args ...any)
+	// Born is a birth time as it counts, of what the file system says (both ns
+	// since 1970), where that is another clock's; nil is that clock's.
+	Born func(ns int64) int64
 }
 
 // Set is all files of all classes.
@@ -84,6 +90,15 @@ func New(opts Options, led *ledger.Ledger, keys *ledger.Keys, paths *ledger.Path
 	opts.Rules = slices.Clone(opts.Rules)
 	slices.SortStableFunc(opts.Rules, func(a, b Rule) int { return cmp.Compare(a.Limit, b.Limit) })
 	return &Set{opts: opts, ledger: led, keys: keys, paths: paths, files: map[uint64]*File{}, refused: map[string]string{}, missed: map[uint64]int{}, making: map[ledger.FileID]*File{}, measured: map[ledger.FileID]measured{}, held: map[ledger.FileID]heldLock{}, seed: maphash.MakeSeed()}
+}
+
+// identify tells which file f is.
+func (s *Set) identify(f *os.File) (ledger.FileID, error) {
+	id, err := identify(f)
+	if s.opts.Born != nil && id.Born != 0 {
+		id.Born = s.opts.Born(id.Born)
+	}
+	return id, err
 }
 
 // Sweep looks at the directories and at every file: it opens what is new,

@@ -20,9 +20,14 @@ type Waiting struct {
 	Bytes int64     // unread, half lines included
 	Since time.Time // since when there is something unread
 	// Oldest is the earliest time (Unix seconds, 0 unknown) at which the first
-	// unread byte can have been written, as far as sizes tell.
+	// unread byte can have been written, as far as sizes tell. Met: it was there
+	// at first sight, so that the file's birth is all that tells.
 	Oldest int64
-	Away   bool
+	Met    bool
+	// Said is when a line that was there at first sight says that it was written,
+	// Unix seconds, 0 where it says nothing. It may be forged.
+	Said int64
+	Away bool
 	// Half: what is unread is half a line so far, or lines of one message that
 	// is not whole.
 	Half bool
@@ -47,12 +52,41 @@ func (s *Set) Pending(class string, now time.Time) ([]Waiting, error) {
 		} else if same && f.size > rec.Cursor && rec.Follows() == 0 {
 			list = append(list, Waiting{
 				File: f, Bytes: f.size - rec.Cursor, Since: f.waiting, Away: f.Away(),
-				Oldest: f.oldest(&rec, rec.Cursor), Half: f.scanned >= f.size || f.parted == f.size,
+				Oldest: f.oldest(&rec, rec.Cursor), Met: rec.Cursor < rec.First.Size, Said: f.said(&rec, now), Half: f.scanned >= f.size || f.parted == f.size,
 			})
 		}
 		f.mu.Unlock()
 	}
 	return list, nil
+}
+
+// said looks at the first unread line of what was there at first sight, once:
+// the log may have been copied from elsewhere, and be older than its file.
+func (f *File) said(rec *ledger.File, now time.Time) int64 {
+	if f.rule.Opaque || rec.Packed != nil || rec.Cut || rec.Cursor >= rec.First.Size {
+		return 0
+	}
+	if f.dated.num == f.num && f.dated.off == rec.Cursor {
+		return f.dated.at
+	}
+	f.dated = lineDate{num: f.num, off: rec.Cursor}
+	line := make([]byte, lineTimeSpan)
+	n, err := f.f.ReadAt(line, rec.Cursor)
+	if err != nil && err != io.EOF {
+		return 0 // reading will tell
+	}
+	text := bytes.TrimLeft(line[:n], "\x00")
+	if t, ok := LineTime(firstLine(text), now, time.Local); ok {
+		f.dated.at = max(t.Unix(), 1)
+	}
+	return f.dated.at
+}
+
+// lineDate is what the line at an offset of a generation says of its time.
+type lineDate struct {
+	num uint64
+	off int64
+	at  int64
 }
 
 // OldestUnread is the earliest time (Unix seconds, 0 unknown) at which the
@@ -79,10 +113,14 @@ func (f *File) Unread() int64 {
 	return max(0, f.size-rec.Cursor)
 }
 
-// oldest is the ledger's bound, sharpened by the looks of this run.
+// oldest is the ledger's bound, sharpened by the looks of this run. Whole files
+// count from their last close; one that is still to come is not to be believed.
 func (f *File) oldest(rec *ledger.File, off int64) int64 {
 	if rec.Packed != nil { // all of it goes at once
 		return rec.Packed.Oldest
+	}
+	if f.rule.Opaque && f.modified > 0 && f.modified <= f.seen.Unix() {
+		return f.modified
 	}
 	return max(rec.Oldest(off), f.points.Oldest(off))
 }

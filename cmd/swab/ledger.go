@@ -31,6 +31,7 @@ func ledgerCommand(ctx context.Context, args []string, stdin io.Reader, stdout, 
 		{"check", "verify the chain and balance both accounts", ledgerCheck},
 		{"show", "print the events, a line each", ledgerShow},
 		{"trace", "tell the history of a file or of an object", ledgerTrace},
+		{"report", "what became of the raw bytes in a time, for an auditor", ledgerReport},
 		{"repair", "begin a new chain after damage; what is damaged is kept aside", ledgerRepair},
 	}, args, stdin, stdout, stderr)
 }

@@ -39,7 +39,7 @@ func commands() []command {
 		{"run", "the daemon; --once reads to the end and leaves, --dry-run touches nothing", run},
 		{"scrub", "a filter: standard input to standard output, without addresses", scrubCommand},
 		{"verify", "read the store back: checksums, no gaps, no address left", verifyCommand},
-		{"ledger", "check, show, trace or repair the record of every raw byte", ledgerCommand},
+		{"ledger", "check, show, trace, report or repair the record of every raw byte", ledgerCommand},
 		{"reveal", "a pseudonym back to its address, while its key lives", revealCommand},
 		{"demo", "a self-contained run: nine little writers, a directory as store, and the proof", demoCommand},
 		{"version", "which swab this is", versionCommand},
