@@ -46,8 +46,15 @@ func (s *Set) originals(place ledger.Place, not uint64) []original {
 				continue
 			}
 			at, names := s.lies(num)
-			if copyNameOf(name, names) {
+			fits := copyNameOf(name, names)
+			if rec.Packed != nil { // unpacked, or packed in another way
+				fits = bareName(path.Base(at.Name)) == bareName(name)
+			}
+			if fits {
 				o := original{num: num, rec: *rec, file: s.files[num], place: at}
+				if rec.Packed != nil && rec.Packed.Sums != (ledger.BatchID{}) {
+					o.file = nil // it is overwritten
+				}
 				o.rec.Gone, o.rec.Intent = slices.Clone(rec.Gone), slices.Clone(rec.Intent)
 				list = append(list, o)
 			}
@@ -100,8 +107,18 @@ func logName(name string) string {
 	return name
 }
 
+// family is what a log is or was called. Archives are renamed time and again.
+func family(name string) string {
+	if log, ok := rotatedName(name); ok {
+		return log
+	}
+	return name
+}
+
 // copyNameOf is [copyName] for any of several names.
 func copyNameOf(name string, of []string) bool {
 	bare := bareName(name)
-	return slices.ContainsFunc(of, func(o string) bool { return copyName(name, o) || bare != name && copyName(bare, o) })
+	return slices.ContainsFunc(of, func(o string) bool {
+		return copyName(name, o) || bare != name && (copyName(bare, o) || family(bare) == family(o))
+	})
 }
