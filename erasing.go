@@ -337,10 +337,14 @@ func (d *Daemon) punchEnd(f *tail.File, num uint64, list []retain.Verdict) error
 // fillOf is what a file's overwritten bytes hold: what its class says, where no
 // --log names it.
 func (d *Daemon) fillOf(f *tail.File, class string) (retain.Fill, error) {
-	fill := f.Fill()
-	if fill == "" {
-		d.ledger.View(func(s *ledger.State) { fill = s.Policies[class].Fill })
+	if f.EraseMode() != "" {
+		if f.Blank() {
+			return retain.FillBlank, nil
+		}
+		return retain.FillZero, nil
 	}
+	var fill string
+	d.ledger.View(func(s *ledger.State) { fill = s.Policies[class].Fill })
 	return retain.ParseFill(fill)
 }
 

@@ -150,13 +150,30 @@ func TestAFileUnderABindMountIsReadOnce(t *testing.T) {
 	r.turn()
 	r.stop()
 	r.shift("a.log", 3)
-	r.add("a.log", "a", 50)
-	// Once more with the mount alone.
+	r.put(r.writer("a.log"), r.lines("a", 50)+"half a line")
+	// Once more with the mount alone: that is another path to the same log.
+	r.args = []string{"--log", "server=" + bound + "/*.log*", "--first-grace", "0s"}
 	r.start()
 	r.turn()
+	r.put(r.writer("a.log"), " and its rest\n")
+	r.turn()
+	r.stop()
+	r.put(r.writer("a.log"), "half a line")
+	r.args[1] = "server=" + r.logs + "/*.log*"
+	r.start()
+	r.turn()
+	for _, f := range r.d.files.Files() {
+		if live := filepath.Base(f.Place().Name) == "a.log"; f.Away() == live {
+			t.Errorf("%s: away is %t", f.Place().Name, f.Away())
+		}
+	}
+	r.put(r.writer("a.log"), " and its rest\n")
+	r.written["half"] = []string{"half a line and its rest\n", "half a line and its rest\n"}
 	report := r.end()
-	if got := r.stored("a"); !slices.Equal(got, r.written["a"]) {
-		t.Errorf("%d lines are in the store, want %d", len(got), len(r.written["a"]))
+	for log, want := range r.written {
+		if got := r.stored(log); !slices.Equal(got, want) {
+			t.Errorf("%s: %d lines are in the store, want %d", log, len(got), len(want))
+		}
 	}
 	for num, f := range report.State.Files {
 		if f.Class != "server" {

@@ -101,6 +101,41 @@ func TestInvariant5AnInodeUsedAgainIsNoOldFriend(t *testing.T) {
 	t.Logf("%d of 40 files had the inode number of the one before", again)
 }
 
+// Rotation by a hard link, as savelog does it: a file with two names is not
+// taken anew under the second, and afterwards it is the one it was. That holds
+// for a swab that starts meanwhile, too, which leaves it alone until then.
+func TestInvariant5AFileThatHasTwoNamesForAWhile(t *testing.T) {
+	t.Parallel()
+	r := newRotated(t)
+	for i := range 4 {
+		r.add("a.log", "a", 20)
+		if i > 0 {
+			r.turn()
+		}
+		r.add("a.log", "a", 20)
+		to := r.path(fmt.Sprintf("a.log.%d", i))
+		r.fatal(os.Link(r.path("a.log"), to))
+		down := i%2 == 1
+		before := raw(t, to)
+		if down {
+			r.stop()
+			r.start()
+		}
+		r.sweep()
+		r.read()
+		r.ship()
+		if err := r.d.erase(t.Context()); err != nil && !down {
+			t.Error(err)
+		}
+		if down && raw(t, to) != before {
+			t.Error("a file that has two names at a start was written to")
+		}
+		r.fatal(os.Remove(r.path("a.log")))
+		r.turn()
+	}
+	r.exact()
+}
+
 // A file that is moved while swab is down to another directory that a glob
 // covers is found again by what identifies it.
 func TestInvariant5AFileMovedToAnotherDirectoryWhileDown(t *testing.T) {

@@ -58,17 +58,17 @@ func (l *logrotate) run() {
 	}
 }
 
-// liveWriter appends numbered lines until it is stopped. reopen: it opens the
-// log by its name before each write, as one that is told to does.
+// liveWriter appends numbered lines until it is stopped. reopen: after how many
+// it opens the log by its name again, as one that is told to does; 0: never.
 type liveWriter struct {
 	path   string
-	reopen bool
+	reopen int
 	stop   chan struct{}
 	wg     sync.WaitGroup
 	lines  int // written; read it after end
 }
 
-func startWriter(t testing.TB, path string, reopen bool) *liveWriter {
+func startWriter(t testing.TB, path string, reopen int) *liveWriter {
 	w := &liveWriter{path: path, reopen: reopen, stop: make(chan struct{})}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
 	if err != nil {
@@ -84,7 +84,7 @@ func startWriter(t testing.TB, path string, reopen bool) *liveWriter {
 				return
 			case <-tick.C:
 			}
-			if w.reopen {
+			if w.reopen > 0 && w.lines%w.reopen == 0 {
 				// Not made anew: logrotate makes it, and renames one that it finds
 				// in its place over one that swab may not have read yet.
 				if next, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0); err == nil {
@@ -131,10 +131,15 @@ func numbersIn(text string) (seen map[int]int, torn int) {
 
 // rotating runs a daemon, a writer and logrotate against each other. It returns
 // how many lines were written.
-func rotating(b *bench, l *logrotate, class string, reopen bool) int {
+func rotating(b *bench, l *logrotate, class string, reopen int) int {
 	b.t.Helper()
 	w := startWriter(b.t, filepath.Join(b.logs, "a.log"), reopen)
-	stop := b.daemonOn(class, "--batch-age", "30ms", "--sweep", "30ms")
+	old := filepath.Join(b.dir, "old") // an olddir
+	if err := os.Mkdir(old, 0o755); err != nil {
+		b.t.Fatal(err)
+	}
+	args := []string{"--log", class + "=" + old + "/*"}
+	stop := b.daemonOn(class, append(args, "--batch-age", "30ms", "--sweep", "30ms")...)
 	for range 12 {
 		before := len(b.objects())
 		eventually(b.t, "something to be shipped between two rotations", func() bool { return len(b.objects()) > before })
@@ -145,7 +150,7 @@ func rotating(b *bench, l *logrotate, class string, reopen bool) int {
 		b.t.Errorf("it said:\n%s", said)
 	}
 	for range 2 {
-		b.once(class)
+		b.once(class, args...)
 	}
 	return n
 }
@@ -153,19 +158,26 @@ func rotating(b *bench, l *logrotate, class string, reopen bool) int {
 // Invariant 5 under the real logrotate: what is renamed is in the store once,
 // every line of it, whatever becomes of the rotated file.
 func TestInvariant5UnderLogrotateByRename(t *testing.T) {
-	for _, options := range [][]string{
-		{"create 0644"},
-		{"create 0644", "dateext", "dateformat -%Y%m%d-%s"},
-		{"create 0644", "compress"},
-		{"create 0644", "compress", "dateext", "dateformat -%Y%m%d-%s", "extension .log"},
-		{"create 0644", "compress", "delaycompress"},
-		{"create 0644", "maxsize 4k"},
+	for _, row := range []struct {
+		reopen  int // lines: the writer goes on in the rotated file for so long
+		options []string
+	}{
+		{1, []string{"create 0644"}},
+		{40, []string{"create 0644"}},
+		{1, []string{"create 0644", "dateext", "dateformat -%Y%m%d-%s"}},
+		{40, []string{"create 0644", "dateext", "dateformat -%Y%m%d-%s", "extension .log"}},
+		{1, []string{"create 0644", "compress"}},
+		{1, []string{"create 0644", "compress", "dateext", "dateformat -%Y%m%d-%s", "extension .log"}},
+		{1, []string{"create 0644", "compress", "delaycompress"}},
+		{1, []string{"create 0644", "maxsize 4k"}},
+		{40, []string{"create 0644", "olddir ../old"}},
+		{40, []string{"create 0644", "olddir ../old", "dateext", "dateformat -%Y%m%d-%s"}},
 	} {
-		t.Run(strings.Join(options, " "), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%s %d", strings.Join(row.options, " "), row.reopen), func(t *testing.T) {
 			t.Parallel()
 			b := newBench(t)
-			l := newLogrotate(b, options...)
-			n := rotating(b, l, "api", true)
+			l := newLogrotate(b, row.options...)
+			n := rotating(b, l, "api", row.reopen)
 			seen, torn := numbersIn(b.shipped())
 			for i := range n {
 				if seen[i] != 1 || torn > 0 {
@@ -189,14 +201,16 @@ func TestInvariant5UnderLogrotateByCopy(t *testing.T) {
 		{"copytruncate", "maxsize 4k"},
 		{"copytruncate", "compress"},
 		{"copytruncate", "compress", "delaycompress"},
+		{"copytruncate", "olddir ../old"},
 		{"copy"},
+		{"copy", "dateext", "dateformat -%Y%m%d-%s"},
 	} {
 		for _, class := range []string{"web", "api"} {
 			t.Run(strings.Join(options, " ")+" "+class, func(t *testing.T) {
 				t.Parallel()
 				b := newBench(t)
 				l := newLogrotate(b, options...)
-				n := rotating(b, l, class, false)
+				n := rotating(b, l, class, 0)
 				seen, torn := numbersIn(b.shipped())
 				lost := missing(seen, n)
 				for i, times := range seen {
@@ -206,12 +220,13 @@ func TestInvariant5UnderLogrotateByCopy(t *testing.T) {
 				}
 				if class == "web" {
 					there := onDisk(t, b.logs)
+					maps.Copy(there, onDisk(t, filepath.Join(b.dir, "old")))
 					for _, i := range lost { // the window's lines, but for those that swab was in time for
 						if there[i] > 0 {
 							t.Fatalf("line %d is on the disk and not in the store", i)
 						}
 					}
-				} else if left := allRaw(t, b.logs); left != 0 {
+				} else if left := allRaw(t, b.logs) + allRaw(t, filepath.Join(b.dir, "old")); left != 0 {
 					t.Errorf("%d raw bytes are left", left)
 				}
 				if options[0] == "copy" && len(lost)+torn > 0 {

@@ -394,7 +394,7 @@ func (d *Daemon) rules() []tail.Rule {
 	for _, l := range d.cfg.Logs {
 		c := d.cfg.Classes[l.Class]
 		rules = append(rules, tail.Rule{
-			Class: l.Class, Pattern: l.Pattern, Root: l.Root, Limit: c.RawLimit, Opaque: c.Opaque, Erase: string(l.Erase), Fill: string(l.Fill),
+			Class: l.Class, Pattern: l.Pattern, Root: l.Root, Limit: c.RawLimit, Opaque: c.Opaque, Erase: string(l.Erase), Blank: l.Fill == config.FillBlank,
 		})
 	}
 	return rules

@@ -61,6 +61,9 @@ func (s *Set) placed(f *File, place ledger.Place) {
 	if f.home == (ledger.Place{}) && !f.away.Load() {
 		f.home = place
 	}
+	if f.home != place && sameName(f.home, place) {
+		f.home = place
+	}
 	f.place, f.astray = place, false
 	f.away.Store(f.home.Path() != place.Path() || f.Nameless())
 	s.paths.Set(f.num, place)
@@ -109,7 +112,7 @@ func (s *Set) adopt(fd *os.File, id ledger.FileID, rule Rule, place ledger.Place
 		s.refuse(path, err)
 		return nil
 	}
-	f := &File{set: s, rule: rule, id: id, f: fd, quiet: now, home: place, place: place}
+	f := &File{set: s, rule: s.rule(rule), id: id, f: fd, quiet: now, home: place, place: place}
 	num, known := s.known(fd, id, place)
 	var rec ledger.File
 	if known {
@@ -117,7 +120,7 @@ func (s *Set) adopt(fd *os.File, id ledger.FileID, rule Rule, place ledger.Place
 		rec, known = f.record()
 	}
 	if known {
-		f.rule = s.ruleOf(rec.Class, rule)
+		f.rule = s.rule(s.ruleOf(rec.Class, rule))
 		f.asKnown(&rec)
 	} else {
 		f.stranger = &stranger{}
@@ -136,7 +139,7 @@ func (s *Set) adopt(fd *os.File, id ledger.FileID, rule Rule, place ledger.Place
 		if err == nil {
 			w.Close()
 		}
-		f.writeErr = err
+		f.writeErr, f.shut = err, err != nil
 	}
 	if !known {
 		return f

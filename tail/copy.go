@@ -41,8 +41,9 @@ const copyQuiet = 5 * time.Second
 // nobody else has f.
 func (s *Set) originOf(f *File, size int64, not uint64, now time.Time) (l likeness, of original, n int64, err error) {
 	best := int64(-1)
-	for _, o := range s.originals(f.place, not) {
-		if s.ruleOf(o.rec.Class, f.rule).Opaque {
+	originals := s.originals(f.place, not)
+	for _, o := range originals {
+		if s.ruleOf(o.rec.Class, *f.rule).Opaque {
 			continue
 		}
 		far := path.Dir(o.place.Path()) != path.Dir(f.place.Path())
@@ -50,7 +51,7 @@ func (s *Set) originOf(f *File, size int64, not uint64, now time.Time) (l likene
 		if err != nil {
 			return unlike, o, 0, err
 		}
-		if far && agreed < foreignEvidence {
+		if far && agreed < f.evidence(o, len(originals)) {
 			continue
 		}
 		// The copy of last time begins like this one: the log has more of it.
@@ -169,7 +170,7 @@ func (s *Set) judge(f *File, not uint64, now time.Time) (wait bool, err error) {
 		return false, nil
 	}
 	if l == alike && (closed || !ok || n >= of.rec.Cursor) {
-		f.copyOf, f.copied, f.rule = of.num, n, s.ruleOf(of.rec.Class, f.rule)
+		f.copyOf, f.copied, f.rule = of.num, n, s.rule(s.ruleOf(of.rec.Class, *f.rule))
 	}
 	return false, nil
 }
@@ -217,7 +218,7 @@ func (s *Set) endings() map[uint64]Rule {
 	list := map[uint64]Rule{}
 	for num, f := range s.files {
 		if f.ended != 0 && f.ended < s.passes || f.goneAt != 0 && f.goneAt < s.passes || f.parting.since(s.passes) {
-			list[num] = f.rule
+			list[num] = *f.rule
 		}
 	}
 	s.ledger.View(func(st *ledger.State) {
@@ -250,7 +251,7 @@ func (s *Set) openBeside(place ledger.Place, rule Rule, taken map[inode]bool, no
 		return nil
 	}
 	taken[inodeOf(info)] = true
-	f := &File{set: s, rule: rule, id: id, f: fd, quiet: now, home: place, place: place}
+	f := &File{set: s, rule: s.rule(rule), id: id, f: fd, quiet: now, home: place, place: place}
 	f.stranger = &stranger{beside: true}
 	f.asArchive()
 	return f

@@ -231,9 +231,14 @@ func TestAFileThatWasNeverSeenFullIsKnownToBeTruncated(t *testing.T) {
 func TestACopyElsewhereNeedsMoreToAgree(t *testing.T) {
 	for _, tt := range []struct {
 		lines int
+		older bool // than swab's first sight of the log
 		again bool
-	}{{1, true}, {100, false}} {
+	}{{1, true, true}, {100, true, false}, {1, false, false}} {
 		w := newWorld(t, Rule{Class: "api", Pattern: "**/*.log*"})
+		w.pass(time.Since(begin) - time.Hour) // the file system has another clock
+		if tt.older {
+			w.pass(2 * time.Hour)
+		}
 		if err := os.Mkdir(w.path("old"), 0o755); err != nil {
 			t.Fatal(err)
 		}

@@ -1,7 +1,6 @@
 package tail
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"hash/maphash"
@@ -20,7 +19,7 @@ import (
 // is held for a piece of work at a time: a look, a chunk, an erased piece.
 type File struct {
 	set  *Set
-	rule Rule
+	rule *Rule // shared: see [Set.rule]
 
 	mu    sync.Mutex
 	num   uint64
@@ -49,10 +48,8 @@ type File struct {
 	// away: renamed out of its name, or removed; no writer opens it again. It
 	// can be asked without a lock, inside [ledger.Ledger.View].
 	away atomic.Bool
-	// nameless: no name is left. Asked as away is. goneSince is since when, and
-	// all is read.
-	nameless  atomic.Bool
-	goneSince time.Time
+	// nameless: no name is left. Asked as away is.
+	nameless atomic.Bool
 	// goneAt is the pass that found it nameless, 0 before; forsaken: a later one
 	// has looked at what may be copies of it, and none has anything to inherit.
 	goneAt   uint64
@@ -61,8 +58,8 @@ type File struct {
 	unnamed  bool   // what it was called before this start is not known
 	astray   bool   // it has a name, but not in the directory where it was
 	wrong    string // why it could not be looked at
-	writeErr error  // why it cannot be opened for writing
-	eraseErr error  // why it could not be overwritten
+	shut     bool   // it cannot be opened for writing
+	writeErr error  // why, or why the last try to overwrite some of it failed
 	closed   bool
 
 	// ended is the pass in which the generation was found rewritten, 0 before.
@@ -98,9 +95,9 @@ func (f *File) Class() string { return f.rule.Class }
 // --log names any more.
 func (f *File) EraseMode() string { return f.rule.Erase }
 
-// Fill is what the file's overwritten bytes hold; empty for a file that no
-// --log names any more.
-func (f *File) Fill() string { return f.rule.Fill }
+// Blank tells whether the file's overwritten bytes are blanks. It says nothing
+// of a file that no --log names any more.
+func (f *File) Blank() bool { return f.rule.Blank }
 
 // SyncData makes what the writers appended durable: no seal may name bytes
 // that a power loss could take out of the log again.
@@ -136,14 +133,14 @@ func (f *File) Nameless() bool { return f.nameless.Load() }
 func (f *File) WriteErr() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return cmp.Or(f.writeErr, f.eraseErr)
+	return f.writeErr
 }
 
 // Erasable notes how the last try to erase some of the file ended.
 func (f *File) Erasable(err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.eraseErr = err
+	f.writeErr = err
 }
 
 // Stat is what fstat(2) says of the file.
@@ -355,7 +352,9 @@ func (f *File) Erase(num uint64, fn func(*os.File, sync.Locker) error) error {
 		return ErrOtherGeneration
 	}
 	w, err := writable(f.f, f.place)
-	f.writeErr = err
+	if f.shut = err != nil; f.shut {
+		f.writeErr = err
+	}
 	f.mu.Unlock()
 	if err != nil {
 		return fmt.Errorf("file %d: open for writing: %w", num, pathless(err))

@@ -1,7 +1,10 @@
 package tail
 
 import (
+	"errors"
+	"io/fs"
 	"os"
+	"path"
 	"slices"
 	"strings"
 
@@ -59,19 +62,14 @@ func (s *Set) unopened() unopened {
 // of one that differs from it by the number of a device, where the content
 // proves the rest. place is where the file lies.
 func (s *Set) known(fd *os.File, id ledger.FileID, place ledger.Place) (num uint64, ok bool) {
-	if num, ok := s.sweep.unopened.byID[id]; ok {
+	if num, ok := s.sweep.unopened.byID[id]; ok && s.mayBe(fd, num, id, place) {
 		return num, true
 	}
 	bare := id
 	bare.FS = ""
 	for _, num := range slices.Backward(s.sweep.unopened.elsewhere[bare]) {
-		var rec ledger.File
-		s.ledger.View(func(st *ledger.State) {
-			if f := st.Files[num]; f != nil {
-				rec, ok = *f, true
-			}
-		})
-		if ok && s.files[num] == nil && s.sameFile(fd, num, rec, id, place) {
+		rec, ok := (&File{set: s, num: num}).record()
+		if ok && rec.ID != id && s.files[num] == nil && s.sameFile(fd, num, rec, id, place) {
 			return num, true
 		}
 	}
@@ -98,6 +96,22 @@ func (s *Set) sameFile(fd *os.File, num uint64, rec ledger.File, id ledger.FileI
 	return was == place && s.proven(fd, &rec)
 }
 
+// mayBe tells whether the file fd at place can be the one numbered num, which had
+// the same identity. Where that is but the number of a device and an inode, two
+// file systems that were mounted in another order may have changed roles.
+func (s *Set) mayBe(fd *os.File, num uint64, id ledger.FileID, place ledger.Place) bool {
+	if was, ok := s.paths.Get(num); !byDevice(id.FS) || id.Gen != 0 || id.Born != 0 || !ok || was == place {
+		return true
+	}
+	f := &File{set: s, f: fd, num: num}
+	rec, ok := f.record()
+	if !ok {
+		return false
+	}
+	same, err := f.intact(&rec)
+	return same && err == nil
+}
+
 // proven tells whether fd holds the very bytes that some mark of rec is of, and
 // contradicts none.
 func (s *Set) proven(fd *os.File, rec *ledger.File) bool {
@@ -119,4 +133,20 @@ func (s *Set) proven(fd *os.File, rec *ledger.File) bool {
 		is, err := s.markCopied(rec, m, p)
 		return is == alike && err == nil
 	})
+}
+
+// sameName tells whether two places are one name in one directory: the second
+// is how the first is reached today, by another mount of it, or because the
+// first's directory is not there any more. What is moved away leaves its
+// directory behind.
+func sameName(was, is ledger.Place) bool {
+	if path.Base(was.Name) != path.Base(is.Name) {
+		return false
+	}
+	now, err := os.Stat(path.Dir(is.Path()))
+	if err != nil {
+		return false
+	}
+	before, err := os.Stat(path.Dir(was.Path()))
+	return errors.Is(err, fs.ErrNotExist) || err == nil && os.SameFile(before, now)
 }

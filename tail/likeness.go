@@ -24,6 +24,19 @@ const (
 // beside its original (logrotate's olddir), bytes: more than a banner's line.
 const foreignEvidence = 256
 
+// evidence is how many raw bytes must agree for f to be a copy of o, which lies
+// in another directory and is one of so many whose names fit. What was made
+// after o was first seen needs less: old files do not turn up then.
+func (f *File) evidence(o original, fit int) int64 {
+	switch {
+	case f.id.Born == 0 || f.id.Born/int64(time.Second) < o.rec.First.At:
+		return foreignEvidence
+	case fit > 1:
+		return 1
+	}
+	return 0
+}
+
 // compare tells whether f, of size bytes, begins as o does or did, and up to
 // where it can be o's copy: marks of what was read of o at their offsets, and
 // the bytes behind its cursor themselves where o still has them. agreed counts

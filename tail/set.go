@@ -27,8 +27,8 @@ type Rule struct {
 	// Erase is when shipped ranges go: live, rotated, off. Where it is not off,
 	// it is tried whether the files can be opened for writing.
 	Erase string
-	// Fill is what overwritten bytes hold: zero or blank.
-	Fill string
+	// Blank: overwritten bytes are blanks, and not zeros.
+	Blank bool
 }
 
 // Options of a Set.
@@ -58,6 +58,8 @@ type Set struct {
 	changing sync.Mutex
 	sweep    sweep                      // what the running sweep has learned
 	missed   map[uint64]int             // in how many sweeps in a row a known file was not found
+	rules    map[Rule]*Rule             // of the files, each once
+	wiping   map[uint64]time.Time       // since when open files without a name wait to be overwritten
 	making   map[ledger.FileID]*File    // may become copies: open, and without a number
 	measured map[ledger.FileID]measured // archives that have no number
 	passes   uint64                     // over the directories
@@ -89,7 +91,7 @@ type sweep struct {
 func New(opts Options, led *ledger.Ledger, keys *ledger.Keys, paths *ledger.Paths) *Set {
 	opts.Rules = slices.Clone(opts.Rules)
 	slices.SortStableFunc(opts.Rules, func(a, b Rule) int { return cmp.Compare(a.Limit, b.Limit) })
-	return &Set{opts: opts, ledger: led, keys: keys, paths: paths, files: map[uint64]*File{}, refused: map[string]string{}, missed: map[uint64]int{}, making: map[ledger.FileID]*File{}, measured: map[ledger.FileID]measured{}, held: map[ledger.FileID]heldLock{}, seed: maphash.MakeSeed()}
+	return &Set{opts: opts, ledger: led, keys: keys, paths: paths, files: map[uint64]*File{}, refused: map[string]string{}, missed: map[uint64]int{}, rules: map[Rule]*Rule{}, wiping: map[uint64]time.Time{}, making: map[ledger.FileID]*File{}, measured: map[ledger.FileID]measured{}, held: map[ledger.FileID]heldLock{}, seed: maphash.MakeSeed()}
 }
 
 // identify tells which file f is.
@@ -173,11 +175,22 @@ func (s *Set) File(num uint64) *File {
 	return s.files[num]
 }
 
+// rule is one copy of r, for all files that have it. s.changing is held.
+func (s *Set) rule(r Rule) *Rule {
+	if one := s.rules[r]; one != nil {
+		return one
+	}
+	one := new(r)
+	s.rules[r] = one
+	return one
+}
+
 // put gives an open file its number, in place of the one it had (0: none).
 func (s *Set) put(num, before uint64, f *File) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.files, before)
+	delete(s.wiping, before)
 	s.files[num] = f
 }
 
@@ -186,6 +199,7 @@ func (s *Set) drop(num uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.files, num)
+	delete(s.wiping, num)
 }
 
 // Close closes the descriptors.

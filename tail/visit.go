@@ -49,10 +49,12 @@ func (s *Set) revisit(num uint64, f *File, held bool, now time.Time) (ended bool
 // what it held is overwritten. The blocks of one that cannot be overwritten are
 // given back as they are. f.mu is held.
 func (s *Set) wiped(f *File, rec *ledger.File, now time.Time) bool {
-	if f.goneSince.IsZero() {
-		f.goneSince = now
+	since, known := s.wiping[f.num]
+	if !known {
+		since = now
+		s.wiping[f.num] = since
 	}
-	return rec.Gone.Len() >= f.size || f.writeErr != nil || !s.erases(f) || now.Sub(f.goneSince) > wipeWithin
+	return rec.Gone.Len() >= f.size || f.shut || !s.erases(f) || now.Sub(since) > wipeWithin
 }
 
 // wipeWithin is how long a file without a name is held for its bytes to be
@@ -73,11 +75,11 @@ func (s *Set) erases(f *File) bool {
 // retryWriting looks whether a file that could not be opened for writing can be
 // by now. f.mu is held.
 func (f *File) retryWriting() {
-	if f.writeErr == nil {
+	if !f.shut {
 		return
 	}
 	w, err := writable(f.f, f.place)
-	if f.writeErr = err; err == nil {
+	if f.writeErr, f.shut = err, err != nil; err == nil {
 		w.Close()
 	}
 }
