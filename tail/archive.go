@@ -79,7 +79,7 @@ func (f *File) asArchive() {
 		return
 	}
 	var head [4]byte
-	n, err := f.f.ReadAt(head[:], 0)
+	n, err := f.rawAt(head[:], 0)
 	if err != nil && err != io.EOF {
 		return
 	}
@@ -91,13 +91,13 @@ func (f *File) asArchive() {
 // packedFile is the file of a [Content] as it lies on the disk.
 type packedFile struct{ *File }
 
-func (p packedFile) ReadAt(b []byte, off int64) (int, error) { return p.f.ReadAt(b, off) }
+func (p packedFile) ReadAt(b []byte, off int64) (int, error) { return p.rawAt(b, off) }
 
 // readAt reads the file, or what is packed in it.
 func (f *File) readAt(p []byte, off int64) (int, error) {
 	a := f.archive
 	if a == nil {
-		return f.f.ReadAt(p, off)
+		return f.rawAt(p, off)
 	}
 	if a.content == nil {
 		a.content = NewContent(a.kind, packedFile{f}, a.packed)
@@ -117,6 +117,14 @@ func (f *File) length(info fs.FileInfo) int64 {
 		return info.Size()
 	}
 	return f.archive.measured.length
+}
+
+// packedSize is how long the file is on the disk, as of the last look.
+func (f *File) packedSize() int64 {
+	if f.archive == nil {
+		return f.size
+	}
+	return f.archive.packed
 }
 
 // rest gives back what reading an archive needs. f.mu is held, or nobody else
@@ -155,7 +163,11 @@ func (f *File) asKnown(rec *ledger.File) {
 // time of its last change, or by a sum of all of it. From when its sums are made on,
 // it is overwritten, and holds no content any more.
 func (f *File) packedIntact(rec *ledger.File) (bool, error) {
-	info, err := f.f.Stat()
+	fd, err := f.fd()
+	if err != nil {
+		return false, err
+	}
+	info, err := fd.Stat()
 	if err != nil {
 		return false, pathless(err)
 	}
@@ -189,7 +201,7 @@ func (f *File) packedBare(size int64) (bool, error) {
 	buf := make([]byte, scanChunk)
 	for off := int64(0); off < size; off += int64(len(buf)) {
 		p := buf[:min(int64(len(buf)), size-off)]
-		if n, err := f.f.ReadAt(p, off); n < len(p) {
+		if n, err := f.rawAt(p, off); n < len(p) {
 			return false, pathless(err)
 		}
 		if len(bytes.TrimLeft(p, "\x00")) > 0 {
@@ -204,7 +216,7 @@ func (f *File) packedBare(size int64) (bool, error) {
 func (f *File) packedSum(key *ledger.SumKey) (mark ledger.Mark, sum uint64, err error) {
 	var h maphash.Hash
 	h.SetSeed(f.set.seed)
-	all := io.NewSectionReader(f.f, 0, f.archive.packed)
+	all := io.NewSectionReader(packedFile{f}, 0, f.archive.packed)
 	mark, err = key.MarkAll(io.TeeReader(all, &h))
 	return mark, h.Sum64(), pathless(err)
 }
@@ -217,7 +229,7 @@ func (f *File) ReadPacked(num uint64, p []byte, off int64) error {
 	if f.closed || f.num != num || f.archive == nil {
 		return ErrRewritten
 	}
-	n, err := f.f.ReadAt(p, off)
+	n, err := f.rawAt(p, off)
 	switch {
 	case n == len(p):
 		return nil

@@ -107,7 +107,7 @@ func (s *Set) endGone(f *File, now time.Time) error {
 	if !ok || rec.Cursor != f.size && !s.holdsAll(rec.Follows(), now) || !s.wiped(f, &rec, now) {
 		return nil
 	}
-	if is, ok := idle(f.f); is || !ok && now.Sub(f.quiet) > quietEnough {
+	if is, ok := f.idle(); is || !ok && now.Sub(time.Unix(0, f.quiet)) > quietEnough {
 		return s.end(f, rec, "gone")
 	}
 	return nil

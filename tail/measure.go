@@ -51,8 +51,8 @@ func (s *Set) unpacked(f *File, now time.Time) (wait bool, err error) {
 	if a.known {
 		return false, a.measured.bad
 	}
-	closed, ok := idle(f.f)
-	info, err := f.f.Stat()
+	closed, ok := f.idle()
+	info, _, err := f.glance()
 	if err != nil {
 		return false, pathless(err)
 	}
@@ -116,7 +116,7 @@ func (s *Set) measure(f *File, info fs.FileInfo, now time.Time) bool {
 }
 
 func (s *Set) newMeasuring(f *File, info fs.FileInfo) (*measuring, error) {
-	m, err := newMeasuring(f.archive.kind, f.f, info.Size(), s.seed)
+	m, err := newMeasuring(f.archive.kind, packedFile{f}, info.Size(), s.seed)
 	if err != nil {
 		return nil, err
 	}

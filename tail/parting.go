@@ -69,7 +69,7 @@ func (f *File) unnoticed() bool {
 	if f.archive == nil {
 		return false
 	}
-	info, err := f.f.Stat()
+	info, _, err := f.glance()
 	return err == nil && nlink(info) == 0
 }
 
@@ -107,19 +107,24 @@ func (s *Set) packable(fresh []*File, now time.Time) ([]*File, error) {
 			}
 			if err != nil {
 				for _, f := range append(kept, fresh[i:]...) {
-					f.f.Close()
+					f.mu.Lock()
+					_ = f.release()
+					f.mu.Unlock()
 				}
 				return nil, err
 			}
 		}
+		f.mu.Lock()
 		mark, sum, err := f.packedSum(key)
 		if err != nil || sum != f.archive.measured.sum || int64(mark.Len) != f.archive.packed {
 			delete(s.measured, f.id)
 			s.sweep.again = true
-			f.f.Close()
+			_ = f.release()
+			f.mu.Unlock()
 			continue
 		}
 		f.archive.sum = mark
+		f.mu.Unlock()
 		delete(s.measured, f.id)
 		kept = append(kept, f)
 	}

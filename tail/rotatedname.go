@@ -145,15 +145,15 @@ func (f *File) succeeded(now time.Time) bool {
 	if !ok || f.closed || f.size != rec.First.Size || rec.Size != rec.First.Size {
 		return false
 	}
-	info, err := f.f.Stat()
+	info, _, err := f.glance()
 	if err != nil || info.Size() != f.size {
 		return false
 	}
 	ours := rec.Gone.Len()+rec.Intent.Len() > 0 // its last write may be
-	if ours && now.Sub(f.quiet) < quietEnough || !rotated(f.place, info, ours, now) {
+	if ours && now.Sub(time.Unix(0, f.quiet)) < quietEnough || !rotated(f.place, info, ours, now) {
 		return false
 	}
-	closed, ok := idle(f.f)
+	closed, ok := f.idle()
 	return closed || !ok
 }
 

@@ -51,7 +51,7 @@ func (s *Set) Pending(class string, now time.Time) ([]Waiting, error) {
 			f.trouble(err)
 		} else if same && f.size > rec.Cursor && rec.Follows() == 0 {
 			list = append(list, Waiting{
-				File: f, Bytes: f.size - rec.Cursor, Since: f.waiting, Away: f.Away(),
+				File: f, Bytes: f.size - rec.Cursor, Since: time.Unix(0, f.waiting), Away: f.Away(),
 				Oldest: f.oldest(&rec, rec.Cursor), Met: rec.Cursor < rec.First.Size, Said: f.said(&rec, now), Half: f.scanned >= f.size || f.parted == f.size,
 			})
 		}
@@ -71,7 +71,7 @@ func (f *File) said(rec *ledger.File, now time.Time) int64 {
 	}
 	f.dated = lineDate{num: f.num, off: rec.Cursor}
 	line := make([]byte, lineTimeSpan)
-	n, err := f.f.ReadAt(line, rec.Cursor)
+	n, err := f.readAt(line, rec.Cursor)
 	if err != nil && err != io.EOF {
 		return 0 // reading will tell
 	}
@@ -119,7 +119,7 @@ func (f *File) oldest(rec *ledger.File, off int64) int64 {
 	if rec.Packed != nil { // all of it goes at once
 		return rec.Packed.Oldest
 	}
-	if f.rule.Opaque && f.modified > 0 && f.modified <= f.seen.Unix() {
+	if f.rule.Opaque && f.modified > 0 && f.modified <= f.seen {
 		return f.modified
 	}
 	return max(rec.Oldest(off), f.points.Oldest(off))
@@ -177,6 +177,7 @@ func (f *File) Take(o TakeOptions) (*Reader, error) {
 	if !same {
 		return nil, ErrRewritten
 	}
+	f.use()
 	if rec.Follows() != 0 {
 		return nil, nil // its original gives what it holds
 	}
