@@ -146,7 +146,7 @@ func (d *Daemon) collect(ctx context.Context, l *lane, force bool) (bool, error)
 	}
 	all := waiting
 	if waiting = d.room(l, all, now); len(waiting) == 0 {
-		if d.contact.isUp() {
+		if d.contact.isUp() || !d.storeIsDown(l, all, now) {
 			return false, nil // the next put makes room: sealing comes before expiring
 		}
 		return false, d.expire(l, all, now, "the spool is full")

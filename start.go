@@ -283,7 +283,10 @@ func (d *Daemon) closeState() error {
 	var errs error
 	if d.ledger == nil {
 		for _, dir := range slices.Backward(d.made) {
-			errs = errors.Join(errs, os.Remove(dir))
+			// What a ledger that could not be begun left stays, for the next start.
+			if err := os.Remove(dir); !errors.Is(err, syscall.ENOTEMPTY) {
+				errs = errors.Join(errs, err)
+			}
 		}
 	}
 	if d.files != nil {
@@ -381,7 +384,7 @@ func (d *Daemon) adoptClasses(policies map[string]ledger.Retention) error {
 const dirRetry = 3 * time.Second
 
 func (d *Daemon) addShipper(class string, raw bool) {
-	s := &shipper{class: class, rawBody: raw, wake: make(chan struct{}, 1), backoff: ship.Backoff{Rand: mathrand.Int64N}}
+	s := &shipper{class: class, rawBody: raw, wake: make(chan struct{}, 1), hurry: make(chan struct{}, 1), backoff: ship.Backoff{Rand: mathrand.Int64N}}
 	if d.cfg.To.Kind == config.Dir {
 		s.backoff.Cap = dirRetry
 	}
