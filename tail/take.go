@@ -113,6 +113,17 @@ func (f *File) Unread() int64 {
 	return max(0, f.size-rec.Cursor)
 }
 
+// WaitsFor is for how long there has been something unread, by the looks of
+// this run.
+func (f *File) WaitsFor(now time.Time) time.Duration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.waiting == 0 {
+		return 0
+	}
+	return now.Sub(time.Unix(0, f.waiting))
+}
+
 // oldest is the ledger's bound, sharpened by the looks of this run. Whole files
 // count from their last close; one that is still to come is not to be believed.
 func (f *File) oldest(rec *ledger.File, off int64) int64 {
