@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-const namespaceEnv = "SWAB_TEST_NAMESPACE"
+const namespaceEnv = "TEST_NAMESPACE"
 
 // Where watches run out, that is said once, logs are found by sweeping, and its
 // end is said, too. A user namespace has its own limit of watches.

@@ -270,6 +270,9 @@ type Range struct {
 	EndAt int64 `json:"end_at,omitempty"`
 	// Cut: the range ends in the middle of a line.
 	Cut bool `json:"cut,omitempty"`
+	// Hole: nobody wrote these bytes, as the file system says. They are zeros, no
+	// lines, in no object, and have no sums: there is nothing to overwrite.
+	Hole bool `json:"hole,omitempty"`
 	// Head is the keyed sum of the first bytes, in a generation's first range.
 	Head *Mark `json:"head,omitempty"`
 	// Tail holds the keyed sums of the last bytes before To: one mark, or two
@@ -279,6 +282,14 @@ type Range struct {
 
 // Len is the number of raw bytes.
 func (r Range) Len() int64 { return r.To - r.From }
+
+// blocks is how many sums the range has.
+func (r Range) blocks() int64 {
+	if r.Hole {
+		return 0
+	}
+	return Blocks(r.From, r.To)
+}
 
 // Seal closes a batch: its spool file, its sums file and its source files are
 // synced, and with this event the cursors of its files move.

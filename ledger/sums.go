@@ -163,7 +163,7 @@ const windowSums = 256
 func NewRangeSums(file io.ReaderAt, key *SumKey, ranges []Range, i int) *RangeSums {
 	var before int64
 	for _, r := range ranges[:i] {
-		before += Blocks(r.From, r.To)
+		before += r.blocks()
 	}
 	r := ranges[i]
 	return &RangeSums{from: r.From, to: r.To, file: file, at: before * blockSumSize, key: key}
