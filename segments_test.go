@@ -168,6 +168,18 @@ func TestSegmentsInTheStoreAnchorWhatCameAfterTheLastSeal(t *testing.T) {
 	}
 }
 
+// A daemon ships what was closed before its start, and what it closes itself.
+func TestSegmentsShipWhileSwabRuns(t *testing.T) {
+	b := newBench(t)
+	b.write("a.log", lines(10, "%08d 203.0.113.77"))
+	b.once("api")
+	b.closeSegment()
+	stop := b.daemonOn("api", "--batch-age", "50ms", "--sweep", "50ms")
+	eventually(t, "the segment to be in the store", func() bool { return len(b.segmentObjects()) == 1 })
+	stop()
+	b.wantSegments(1)
+}
+
 // On a real S3 server, too.
 func TestSegmentsShipToS3(t *testing.T) {
 	server := s3test.Start(t)

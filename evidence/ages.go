@@ -22,8 +22,10 @@ func (c *collector) hours(at time.Time) {
 				k.Ages = append(k.Ages, Age{None: true})
 			}
 			age, raw := ages[name]
-			if !raw {
-				age.None = true
+			age.None = !raw
+			if p, known := c.state.Policies[name]; known && p.Erase != "off" {
+				age.Limit = p.RawLimit.Duration()
+				age.Past = raw && age.Age > age.Limit+grace
 			}
 			k.Ages = append(k.Ages, age)
 		}

@@ -245,6 +245,13 @@ func (c *collector) finish() *Report {
 	for _, name := range slices.Sorted(maps.Keys(c.classes)) {
 		r.Classes = append(r.Classes, *c.classes[name])
 	}
+	if c.state != nil {
+		for use, n := range map[string]int{ledger.UseSums: len(c.state.Keys), ledger.UsePseudonyms: len(c.state.Pseudonyms)} {
+			if n > 0 {
+				c.keysOf(use).Left = n
+			}
+		}
+	}
 	for _, use := range slices.Sorted(maps.Keys(c.keys)) {
 		r.Keys = append(r.Keys, *c.keys[use])
 	}
@@ -272,7 +279,7 @@ func (c *collector) close(k *Class) {
 		k.Ages = slices.Insert(k.Ages, 0, Age{None: true})
 	}
 	for i, age := range k.Ages {
-		if k.past(age) {
+		if age.Past {
 			k.Past++
 		}
 		if !age.None && (k.Worst.None || age.Age > k.Worst.Age || age.Unknown && !k.Worst.Unknown) {

@@ -75,7 +75,10 @@ func TestOldestByteAtEachHour(t *testing.T) {
 		t.Fatalf("%d hours: %v", len(c.Ages), c.Ages)
 	}
 	for i := range want {
-		if c.Ages[i] != want[i] {
+		if c.Ages[i].Limit != 7*24*time.Hour {
+			t.Errorf("hour %d: a limit of %s", i+1, c.Ages[i].Limit)
+		}
+		if c.Ages[i].Limit = 0; c.Ages[i] != want[i] {
 			t.Errorf("hour %d: %v, want %v", i+1, c.Ages[i], want[i])
 		}
 	}
@@ -104,6 +107,43 @@ func TestLimitThatPassesWhileSwabIsOffIsSeen(t *testing.T) {
 	o.Live = true
 	if r := p.report(o); len(r.Off) != 0 {
 		t.Errorf("off, with a swab at work: %+v", r.Off)
+	}
+}
+
+// What was in force at an hour counts, and not what came later.
+func TestAnHourIsHeldToTheLimitOfThen(t *testing.T) {
+	p := newPen(t)
+	p.start()
+	p.now = begin.Add(time.Hour)
+	p.seal("web", 1000)
+	was, is := rules()["web"], rules()["web"]
+	is.RawLimit = 24 * 3600
+	p.now = begin.AddDate(0, 0, 2)
+	p.add(ledger.Event{Policy: &ledger.Policy{Class: "web", Old: &was, New: &is}})
+	r := p.report(Options{From: begin, To: begin.AddDate(0, 0, 3), Now: begin.AddDate(0, 0, 2).Add(10 * time.Hour), Live: true})
+	c := r.class(t, "web")
+	if c.Past != 9 { // from the hour after the change on
+		t.Errorf("%d hours past the limit: %v", c.Past, c.Ages)
+	}
+	if line := r.draw(&c).Limit; strings.Count(line, "V") != 1 {
+		t.Errorf("the limits are drawn as %q", line)
+	}
+}
+
+// A year is drawn with as many points as a screen has.
+func TestPictureOfALongTimeIsBounded(t *testing.T) {
+	r := &Report{From: begin, To: begin.AddDate(1, 0, 0)}
+	c := Class{Name: "api", Held: true, Limit: 7 * 24 * time.Hour}
+	for at := r.From; at.Before(r.To); at = at.Add(time.Hour) {
+		r.Hours = append(r.Hours, at)
+		c.Ages = append(c.Ages, Age{Age: time.Duration(at.Hour()) * time.Hour, Limit: c.Limit, Past: at.YearDay() == 40 && at.Hour() == 3})
+	}
+	p := r.draw(&c)
+	if n := strings.Count(p.Line, "H"); n > mostSteps || n < mostSteps/2 || len(p.Days) > mostTicks+1 {
+		t.Errorf("%d steps, %d dates", n, len(p.Days))
+	}
+	if len(p.Marks) != 1 || !p.Marks[0].Bad {
+		t.Errorf("one hour past the limit is marked as %+v", p.Marks)
 	}
 }
 

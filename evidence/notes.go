@@ -97,16 +97,18 @@ func (c *collector) key(k *ledger.KeyEvent) {
 	if k.Use == ledger.UseRatchet {
 		return
 	}
-	use := c.keys[k.Use]
-	if use == nil {
-		use = &Keys{Use: k.Use}
-		c.keys[k.Use] = use
-	}
-	if k.Did == ledger.KeyMade {
+	if use := c.keysOf(k.Use); k.Did == ledger.KeyMade {
 		use.Made++
 	} else {
 		use.Destroyed++
 	}
+}
+
+func (c *collector) keysOf(use string) *Keys {
+	if c.keys[use] == nil {
+		c.keys[use] = &Keys{Use: use}
+	}
+	return c.keys[use]
 }
 
 func policyWords(p *ledger.Policy) string {

@@ -24,7 +24,8 @@ type picture struct {
 	Width, Height        int
 	Left, Right, Top, At int // of the plot; At is its bottom
 	Area, Line           string
-	Limit                float64 // where the limit stands
+	Limit                string  // the line of the limits that were in force
+	LimitAt              float64 // where the last of them stands
 	LimitWords           string
 	Held                 bool
 	Empty                bool // no raw byte at any hour: words do
@@ -66,20 +67,20 @@ func (r *Report) draw(c *Class) picture {
 		Left: marginLeft, Right: pictureWidth - marginRight, Top: marginTop, At: pictureHeight - marginBottom,
 		Empty: c.Worst.None, Title: "Class " + c.Name + ": age of the oldest raw byte at each hour",
 	}
-	top := max(c.Limit, c.Worst.Age) * 13 / 10
-	if !c.Held {
-		top = c.Worst.Age * 13 / 10
+	top := max(c.Worst.Age, time.Hour)
+	for _, a := range c.Ages {
+		top = max(top, a.Limit)
 	}
-	top = max(top, time.Hour)
+	top = top * 13 / 10
 	y := func(d time.Duration) float64 { return float64(p.At) - float64(plotHeight)*float64(d)/float64(top) }
 	span := max(r.To.Sub(r.From), time.Hour)
 	x := func(t time.Time) float64 {
 		return float64(p.Left) + float64(plotWidth)*float64(t.Sub(r.From))/float64(span)
 	}
 
-	p.LimitWords, p.Limit = "limit "+age(c.Limit), y(c.Limit)
+	p.LimitWords, p.LimitAt = "limit "+age(c.Limit), y(c.Limit)
 	if c.Held {
-		p.Ages = append(p.Ages, tick{y(c.Limit / 2), age(c.Limit / 2)}, tick{p.Limit, age(c.Limit)})
+		p.Ages = append(p.Ages, tick{y(c.Limit / 2), age(c.Limit / 2)}, tick{p.LimitAt, age(c.Limit)})
 	} else {
 		p.Ages = append(p.Ages, tick{y(c.Worst.Age), age(c.Worst.Age)})
 	}
@@ -89,6 +90,7 @@ func (r *Report) draw(c *Class) picture {
 		p.Off = append(p.Off, newBox(x(o.From), x(o.To)))
 	}
 	p.curve(r, c, x, y)
+	p.limits(r, c, x, y)
 	p.Desc = c.words(r)
 	return p
 }
@@ -106,7 +108,7 @@ func (p *picture) curve(r *Report, c *Class, x func(time.Time) float64, y func(t
 				continue
 			}
 			worst = Age{Age: max(a.Age, worst.Age)}
-			over, unknown = over || c.past(a), unknown || a.Unknown
+			over, unknown = over || a.Past, unknown || a.Unknown
 		}
 		from := x(r.Hours[i])
 		to := x(r.Hours[n-1].Add(time.Hour))
@@ -131,6 +133,28 @@ func (p *picture) curve(r *Report, c *Class, x func(time.Time) float64, y func(t
 		}
 	}
 	p.Area, p.Line = area.String(), line.String()
+}
+
+// limits draws the limits that were in force, in steps where they changed.
+func (p *picture) limits(r *Report, c *Class, x func(time.Time) float64, y func(time.Duration) float64) {
+	var line strings.Builder
+	was := time.Duration(0)
+	for i, a := range c.Ages {
+		if a.Limit != was {
+			switch {
+			case a.Limit == 0: // held no more
+			case was == 0:
+				fmt.Fprintf(&line, "M%.1f %.1f", x(r.Hours[i]), y(a.Limit))
+			default:
+				fmt.Fprintf(&line, "V%.1f", y(a.Limit))
+			}
+			was = a.Limit
+		}
+		if next := i + 1; a.Limit > 0 && (next == len(c.Ages) || c.Ages[next].Limit != a.Limit) {
+			fmt.Fprintf(&line, "H%.1f", min(x(r.Hours[i].Add(time.Hour)), float64(p.Right)))
+		}
+	}
+	p.Limit = line.String()
 }
 
 // mark puts a sign over a run of hours, which ends where the next begins.
@@ -183,7 +207,7 @@ func (c *Class) dayRows(r *Report) (rows [][]string) {
 				continue
 			}
 			worst = Age{Age: max(a.Age, worst.Age), Unknown: worst.Unknown || a.Unknown}
-			if c.past(a) {
+			if a.Past {
 				over++
 			}
 		}

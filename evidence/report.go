@@ -77,15 +77,14 @@ type Class struct {
 type Age struct {
 	None    bool // there was none
 	Unknown bool // of some bytes no time is known; Age is of the others
+	Past    bool // it was past the limit
 	Age     time.Duration
+	Limit   time.Duration // that was in force, 0 where none was held
 }
 
 // grace is how far past the limit a byte may be at a full hour: it is being
 // overwritten then.
 const grace = time.Minute
-
-// past tells whether a byte was past its limit.
-func (c *Class) past(a Age) bool { return c.Held && !a.None && a.Age > c.Limit+grace }
 
 // Erases is what was overwritten of a class for one reason.
 type Erases struct {
@@ -156,8 +155,7 @@ type Reveal struct {
 type Keys struct {
 	Use             string
 	Made, Destroyed int
-	// Left are the days whose key was there at the end.
-	Left []string
+	Left            int // that were there at the end
 }
 
 // Segment is a part of the ledger that the store has.

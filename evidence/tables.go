@@ -186,7 +186,7 @@ func (r *Report) refusedTable() table {
 		if made == "" {
 			made = "unknown"
 		}
-		t.Rows = append(t.Rows, []string{f.Name, count(f.Times), stamp(f.First), stamp(f.Last), made, f.Why})
+		t.Rows = append(t.Rows, []string{plain(f.Name), count(f.Times), stamp(f.First), stamp(f.Last), made, plain(f.Why)})
 	}
 	return t
 }
@@ -237,10 +237,10 @@ func (r *Report) keyTable() table {
 	t := table{
 		ID: "keys", Title: "Keys",
 		Note: "A day's key is made when it is first needed, and overwritten and removed when nothing raw, or no pseudonym within its limit, needs it any more.",
-		Head: []string{"of", "made", "destroyed"}, Right: 2, None: "None was made or destroyed.",
+		Head: []string{"of", "made", "destroyed", "there at the end"}, Right: 3, None: "None was there.",
 	}
 	for _, k := range r.Keys {
-		t.Rows = append(t.Rows, []string{k.Use, count(k.Made), count(k.Destroyed)})
+		t.Rows = append(t.Rows, []string{k.Use, count(k.Made), count(k.Destroyed), count(k.Left)})
 	}
 	return t
 }

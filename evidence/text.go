@@ -62,9 +62,9 @@ func writeDays(w io.Writer, r *Report) {
 	if len(r.Hours) == 0 || len(r.Hours) > mostDays*24 {
 		return
 	}
-	fmt.Fprint(w, "\n  The same by the hour, 0 to 23 o'clock, as eighths of the limit.  . no raw byte   ! past the limit   ? age unknown\n")
+	fmt.Fprint(w, "\n  The same by the hour, 0 to 23 o'clock, as eighths of the limit (of the oldest, where none is held).  . no raw byte   ! past the limit   ? age unknown\n")
 	for _, c := range r.Classes {
-		if !c.Held || c.Worst.None {
+		if c.Worst.None {
 			continue
 		}
 		fmt.Fprintln(w)
@@ -85,12 +85,16 @@ func (c *Class) sign(a Age) string {
 	switch {
 	case a.None:
 		return "."
-	case c.past(a):
+	case a.Past:
 		return "!"
 	case a.Unknown:
 		return "?"
 	}
-	return string(eighths[min(int(a.Age*8/max(c.Limit, 1)), 7)])
+	limit := a.Limit
+	if limit == 0 {
+		limit = c.Worst.Age // none is held
+	}
+	return string(eighths[min(int(a.Age*8/max(limit, 1)), 7)])
 }
 
 // writeColumns aligns cells; right columns behind the first are numbers. What a
