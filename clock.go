@@ -1,7 +1,6 @@
 package swab
 
 import (
-	"slices"
 	"sync"
 	"time"
 )
@@ -33,11 +32,11 @@ type Clock struct {
 	lagged time.Time
 }
 
-// jump is a wall clock that ran away from the elapsed time: swab's time went to
-// a moment, by so much. Bytes that were stamped since an earlier moment are
-// younger by that.
+// jump is a wall clock that ran away from the elapsed time: swab's time went
+// ahead from a moment, by so much. Bytes that were stamped until then, and since
+// an earlier moment, are younger by that.
 type jump struct {
-	to    time.Time
+	from  time.Time
 	by    time.Duration
 	since time.Time // zero: all of them
 }
@@ -68,7 +67,7 @@ func newClock(last time.Time, sure moment, wall func() time.Time, boot func() ti
 	c.told, c.began = now, now.at
 	// For how long swab was off is the wall clock's word alone, unless the kernel
 	// has counted on, or it was no more than moments.
-	if sure.at.IsZero() && (last.IsZero() || now.at.Sub(last) <= clockSlack) {
+	if sure.at.IsZero() && (last.IsZero() || wall().Sub(last).Abs() <= clockSlack) {
 		c.sure = now
 	}
 	return c
@@ -106,7 +105,7 @@ func (c *Clock) jumped(from, to time.Time) {
 	if to.Sub(from) <= clockSlack {
 		return
 	}
-	j := jump{to: to, by: to.Sub(from)}
+	j := jump{from: from, by: to.Sub(from)}
 	if !c.dated {
 		j.since = c.began
 	}
@@ -127,21 +126,31 @@ func earlier(a, b time.Time) time.Time {
 
 // Certain is until when bytes were written that are of an age at least, without
 // the time that the wall clock alone says has passed: for what cannot be undone.
-// Bytes that are dated by the wall clock itself, by a file's birth, may be
-// younger by as much as that was behind.
-func (c *Clock) Certain(age time.Duration) (stamped, born time.Time) {
+// It is asked for bytes that were stamped at a time; born tells that the stamp
+// is a file's birth, which is by the wall clock itself, and may be too early by
+// as much as that was behind.
+func (c *Clock) Certain(age time.Duration, stamp time.Time, born bool) time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	stamped = c.now().at.Add(-age)
-	for _, j := range slices.Backward(c.jumps) {
-		if stamped.Before(j.to) {
-			stamped = later(stamped.Add(-j.by), earlier(stamped, j.since.Add(-time.Second)))
+	now := c.now().at
+	certain := now.Add(-age)
+	for _, j := range c.jumps {
+		if !stamp.After(j.from) && !stamp.Before(j.since) {
+			certain = certain.Add(-j.by)
 		}
 	}
-	if c.told.at.Sub(c.lagged) < age {
-		return stamped, earlier(stamped, c.told.at.Add(-age-c.lag))
+	if born && now.Sub(c.lagged) < age {
+		certain = earlier(certain, now.Add(-age-c.lag))
 	}
-	return stamped, stamped
+	return certain
+}
+
+// Astray tells whether swab's time is not the wall clock's, or not for sure, so
+// that only the ledger leads the next start to it.
+func (c *Clock) Astray() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now().at.Sub(c.wall().Round(0)) > clockSlack || len(c.jumps) > 0 || c.sure.at.IsZero()
 }
 
 // Heard notes the store's Date.

@@ -28,12 +28,8 @@ func (d *Daemon) expire(l *lane, waiting []tail.Waiting, now time.Time, why stri
 	if len(due) == 0 || !d.mayExpire(now) {
 		return nil
 	}
-	stamped, born := d.clock.Certain(l.class.RawLimit)
 	by := func(w tail.Waiting) time.Time {
-		if w.Met {
-			return born
-		}
-		return stamped
+		return d.clock.Certain(l.class.RawLimit, time.Unix(w.Oldest, 0), w.Met)
 	}
 	all := len(due)
 	if due = slices.DeleteFunc(due, func(w tail.Waiting) bool { return !until(w.Oldest, by(w)) }); len(due) < all {
@@ -74,6 +70,25 @@ func (d *Daemon) expire(l *lane, waiting []tail.Waiting, now time.Time, why stri
 		}
 	}
 	return failed
+}
+
+// storeIsDown tells whether the store, which had failed, fails still, if that
+// decides about bytes that are at their limit: it may have come back since it was
+// tried last, which is minutes ago where it asked for that.
+func (d *Daemon) storeIsDown(l *lane, waiting []tail.Waiting, now time.Time) bool {
+	if !slices.ContainsFunc(waiting, func(w tail.Waiting) bool { return l.overdue(w.Oldest, now) }) {
+		return true // nothing will expire
+	}
+	down, ask := d.contact.surelyDown(now)
+	if ask {
+		for _, s := range d.shippers {
+			select {
+			case s.hurry <- struct{}{}:
+			default:
+			}
+		}
+	}
+	return down
 }
 
 // until tells whether bytes written at oldest (Unix seconds, 0 unknown) were so

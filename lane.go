@@ -146,7 +146,7 @@ func (d *Daemon) collect(ctx context.Context, l *lane, force bool) (bool, error)
 	}
 	all := waiting
 	if waiting = d.room(l, all, now); len(waiting) == 0 {
-		if d.contact.isUp() {
+		if d.contact.isUp() || !d.storeIsDown(l, all, now) {
 			return false, nil // the next put makes room: sealing comes before expiring
 		}
 		return false, d.expire(l, all, now, "the spool is full")
@@ -319,7 +319,11 @@ func (d *Daemon) sealFiles(ctx context.Context, l *lane, waiting []tail.Waiting,
 		return false, errors.Join(err, draft.Discard())
 	}
 	for _, f := range b.files {
-		if err := f.SyncData(); err != nil {
+		err := f.SyncData()
+		if errors.Is(err, tail.ErrRewritten) { // parked, and not where it was
+			return false, errors.Join(&fileError{f, err}, draft.Discard())
+		}
+		if err != nil {
 			return false, errors.Join(fmt.Errorf("file %d: sync of its lines: %w", f.Num(), err), draft.Discard())
 		}
 	}

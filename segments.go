@@ -16,7 +16,7 @@ import (
 const segmentExt = ".jsonl"
 
 // shipSegment ships the next closed segment of the ledger, if there is one: byte
-// for byte, under a key that its content and the time of its end make, so that
+// for byte, under a key that its content alone makes, so that
 // every try puts the same object. Crash windows: between the put and the anchor
 // it is put again, and the store says that it has it. The segment stays where it
 // is, so nothing depends on its being shipped.
@@ -39,7 +39,7 @@ func (d *Daemon) shipSegment(ctx context.Context, s *shipper) (bool, error) {
 		return false, fmt.Errorf("ledger segment: %w", err)
 	}
 	defer f.Close()
-	key := ship.Key(d.cfg.To.Prefix, ledger.LedgerClass, seg.At, d.host, d.node, uint64(seg.Number), seg.SHA256, segmentExt)
+	key := ship.Key(d.cfg.To.Prefix, ledger.LedgerClass, seg.Until, d.host, d.node, uint64(seg.Number), seg.SHA256, segmentExt)
 	receipt, verify, err := d.put(ctx, ship.Object{
 		Key: key, Body: f, Size: seg.Size, SHA256: seg.SHA256, ContentType: contentType(key), Metadata: segmentMetadata(&seg),
 	})

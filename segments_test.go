@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"swab/ledger"
 	"swab/ship"
@@ -165,6 +166,65 @@ func TestSegmentsInTheStoreAnchorWhatCameAfterTheLastSeal(t *testing.T) {
 	r, err := verify.Anchors(t.Context(), ship.KnownDir(b.out), verify.Options{State: b.state})
 	if err != nil || r.Wrong == 0 || r.Findings[0].Kind != verify.KindSum {
 		t.Errorf("a changed segment: %v %v", r.Findings, err)
+	}
+}
+
+// A damaged segment stays out of the store, and keeps those behind it out, until
+// a repair has left it out of the chain.
+func TestSegmentsBehindADamagedOneShipAfterTheRepair(t *testing.T) {
+	b := newBench(t)
+	b.write("a.log", lines(10, "%08d 203.0.113.77"))
+	b.once("api")
+	for range 3 {
+		b.closeSegment()
+	}
+	path := filepath.Join(b.state, "ledger", "000002.jsonl")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text[len(text)/2] ^= 1
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd, said := daemon(t, b.args("api", "--once", "--shutdown-timeout", "10ms")...)
+	if err := cmd.Run(); err == nil || !strings.Contains(said.String(), "swab ledger repair") {
+		t.Errorf("with a damaged segment: %v\n%s", err, said)
+	}
+	if keys := b.segmentObjects(); len(keys) != 1 {
+		t.Errorf("in the store beside a damaged segment: %q", keys)
+	}
+	if _, err := ledger.Repair(b.state, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	b.once("api")
+	for {
+		after := 0
+		for _, e := range b.events(ledger.KindAnchor) {
+			after = max(after, e.Anchor.Segment)
+		}
+		if _, more, err := ledger.NextClosed(b.state, after); err != nil || !more {
+			if err != nil || after < 3 {
+				t.Errorf("anchored up to segment %d, %v", after, err)
+			}
+			break
+		}
+		b.once("api")
+	}
+	o := verify.Options{State: b.state, Sample: 1}
+	r, err := verify.Run(t.Context(), ship.KnownDir(b.out), o)
+	if err != nil || r.Wrong > 0 {
+		t.Errorf("verify: %v %v", err, r.Findings)
+	}
+	if !strings.Contains(strings.Join(r.Notes, "\n"), "left out of the ledger by a repair") {
+		t.Errorf("notes %q", r.Notes)
+	}
+	if r, err := verify.Anchors(t.Context(), ship.KnownDir(b.out), o); err != nil || r.Wrong > 0 {
+		t.Errorf("anchors: %v %v", err, r.Findings)
+	}
+	// Whoever has no ledger at hand sees the gap.
+	if r, err := verify.Run(t.Context(), ship.KnownDir(b.out), verify.Options{Sample: 1}); err != nil || r.Wrong == 0 || r.Findings[0].Kind != verify.KindGap {
+		t.Errorf("without the ledger: %v %v", err, r.Findings)
 	}
 }
 

@@ -21,6 +21,7 @@ type shipper struct {
 	rawBody bool // the class leaves addresses in: its spool is overwritten
 	backoff ship.Backoff
 	wake    chan struct{}
+	hurry   chan struct{} // try at once, however long the store was to be left alone
 	tries   int
 	since   time.Time // of the first failed try in a row
 }
@@ -48,6 +49,7 @@ func (d *Daemon) shipLoop(ctx context.Context, s *shipper) error {
 		select {
 		case <-ctx.Done():
 		case <-woken:
+		case <-s.hurry:
 		case <-timer.C:
 		}
 		timer.Stop()

@@ -20,12 +20,14 @@ type contact struct {
 	down        time.Time // since when; zero: up
 	err         string
 	tries       int
+	tried       time.Time // the last failure
+	asked       time.Time // since when a try is asked for; zero: none is
 }
 
 func (c *contact) up(conditional bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.met, c.conditional, c.down, c.err, c.tries = true, conditional, time.Time{}, "", 0
+	c.met, c.conditional, c.down, c.err, c.tries, c.asked = true, conditional, time.Time{}, "", 0, time.Time{}
 }
 
 // isUp tells whether the store took what it was given last.
@@ -43,6 +45,26 @@ func (c *contact) failed(now time.Time, text string) {
 	}
 	c.tries++
 	c.err = text
+	c.tried, c.asked = now, time.Time{}
+}
+
+// freshTry is how old a failure may be for a store to count as down where bytes
+// are to be destroyed, and how long an answer is waited for then.
+const freshTry = 30 * time.Second
+
+// surelyDown tells whether the store failed just now, or gives no answer; ask
+// tells that it is to be tried, since nobody has.
+func (c *contact) surelyDown(now time.Time) (down, ask bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.down.IsZero() && now.Sub(c.tried) < freshTry {
+		return true, false
+	}
+	if c.asked.IsZero() {
+		c.asked = now
+		return false, true
+	}
+	return now.Sub(c.asked) >= freshTry, false
 }
 
 // Snapshot tells what the daemon knows now, for status. It waits for no store;

@@ -381,7 +381,7 @@ func (d *Daemon) adoptClasses(policies map[string]ledger.Retention) error {
 const dirRetry = 3 * time.Second
 
 func (d *Daemon) addShipper(class string, raw bool) {
-	s := &shipper{class: class, rawBody: raw, wake: make(chan struct{}, 1), backoff: ship.Backoff{Rand: mathrand.Int64N}}
+	s := &shipper{class: class, rawBody: raw, wake: make(chan struct{}, 1), hurry: make(chan struct{}, 1), backoff: ship.Backoff{Rand: mathrand.Int64N}}
 	if d.cfg.To.Kind == config.Dir {
 		s.backoff.Cap = dirRetry
 	}

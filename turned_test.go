@@ -168,6 +168,7 @@ func (s *turned) add(name, text string) string {
 
 // turn turns all cranks until nothing moves any more.
 func (s *turned) turn() {
+	s.crank()
 	for range 50 {
 		if !s.crank() {
 			return

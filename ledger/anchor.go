@@ -26,7 +26,7 @@ type Anchor struct {
 	Events  int64     `json:"events"` // of the segment, its snapshot among them
 	Last    uint64    `json:"last"`   // the number of its last event
 	Sum     string    `json:"last_sum"`
-	Closed  time.Time `json:"closed"` // when the next segment began
+	Until   time.Time `json:"until"` // of its last event
 	// How and Verified are as in [Ship].
 	How      string `json:"how"`
 	Verified string `json:"verified"`
@@ -49,13 +49,9 @@ type Closed struct {
 	Events int64
 	Last   uint64 // the number of its last event
 	Sum    string // the chain's, of its last event, in hex
-	// First and Until are the times of its first event and of its last one, At
-	// is when the next segment began.
-	First, Until, At time.Time
+	// First and Until are the times of its first event and of its last one.
+	First, Until time.Time
 }
-
-// errEnough ends a scan.
-var errEnough = errors.New("enough")
 
 // NextClosed describes the first closed segment after number after of the
 // ledger of the state directory dir, and verifies its chain; found is false
@@ -67,23 +63,13 @@ func NextClosed(dir string, after int) (c Closed, found bool, err error) {
 	if err != nil {
 		return c, false, err
 	}
-	for i, n := range list[:max(len(list)-1, 0)] {
+	for _, n := range list[:max(len(list)-1, 0)] {
 		if n <= after {
 			continue
 		}
 		c = Closed{Number: n, Path: segmentPath(dir, n)}
-		if err := c.read(); err != nil {
-			return c, false, err
-		}
-		var next link
-		err := scanSegment(segmentPath(dir, list[i+1]), &next, func(e *Event, _ string, _ int64) error {
-			c.At = e.At
-			return errEnough
-		})
-		if !errors.Is(err, errEnough) {
-			return c, false, err
-		}
-		return c, true, nil
+		err := c.read()
+		return c, err == nil, err
 	}
 	return c, false, nil
 }
@@ -122,6 +108,6 @@ func (c *Closed) read() error {
 func (c *Closed) Anchor(key, how, verified string) *Anchor {
 	return &Anchor{
 		Segment: c.Number, Key: key, SHA256: hex.EncodeToString(c.SHA256[:]), Size: c.Size, Events: c.Events,
-		Last: c.Last, Sum: c.Sum, Closed: c.At, How: how, Verified: verified,
+		Last: c.Last, Sum: c.Sum, Until: c.Until, How: how, Verified: verified,
 	}
 }

@@ -11,7 +11,7 @@ func TestFoldFromLastSnapshotIsFoldOfAll(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		dir := t.TempDir()
 		clock := newTicker()
-		l := open(t, dir, Options{Now: clock.Now, SegmentSize: int64(rapid.IntRange(1, 3000).Draw(rt, "segment size"))})
+		l := open(t, dir, Options{Now: clock.Now, SegmentSize: int64(rapid.IntRange(1, 3000).Draw(rt, "segment size")), Daily: rapid.Bool().Draw(rt, "daily")})
 		s := &story{state: func() *State { return l.state }}
 		add(t, l, startEvent())
 		for range rapid.IntRange(1, 40).Draw(rt, "steps") {

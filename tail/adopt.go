@@ -23,7 +23,7 @@ func (s *Set) match(found []Found, now time.Time) (held map[*File]bool, stranger
 		}
 	}
 	for _, f := range s.making {
-		if info, err := f.f.Stat(); err == nil {
+		if info, err := f.Stat(); err == nil {
 			open[inodeOf(info)] = f
 		}
 	}
@@ -42,7 +42,9 @@ func (s *Set) match(found []Found, now time.Time) (held map[*File]bool, stranger
 		}
 		held[f] = true
 		if f.num == 0 {
+			f.mu.Lock()
 			f.place, f.home, f.stranger.path = at.Place, at.Place, at.Path
+			f.mu.Unlock()
 			strangers = append(strangers, f)
 			continue
 		}
@@ -100,8 +102,7 @@ func (s *Set) take(at Found, now time.Time) *File {
 func (f *File) renew(fd *os.File) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.f.Close() // there is nothing that an error could tell of
-	f.f = fd
+	f.opens(fd)
 }
 
 // adopt makes a File of an open file: with its number, where the ledger knows
@@ -112,7 +113,11 @@ func (s *Set) adopt(fd *os.File, id ledger.FileID, rule Rule, place ledger.Place
 		s.refuse(path, err)
 		return nil
 	}
-	f := &File{set: s, rule: s.rule(rule), id: id, f: fd, quiet: now, home: place, place: place}
+	f := &File{set: s, rule: s.rule(rule), id: id, quiet: now.UnixNano(), home: place, place: place}
+	f.mu.Lock() // others may park it
+	defer f.mu.Unlock()
+	f.desc.worth.Store(rankUnread << rankBit)
+	f.opens(fd)
 	num, known := s.known(fd, id, place)
 	var rec ledger.File
 	if known {
@@ -125,17 +130,15 @@ func (s *Set) adopt(fd *os.File, id ledger.FileID, rule Rule, place ledger.Place
 	// What was text once may hold NULs by now, where it was overwritten.
 	if known && rec.Cursor == 0 && rec.Follows() == 0 {
 		if why, binary := f.sniff(); binary {
-			fd.Close()
+			_ = f.release()
 			s.refuse(path, refuse("%s", why))
 			return nil
 		}
 	}
 	if f.rule.Erase != "off" {
-		w, err := writable(fd, place)
-		if err == nil {
+		if w, err := f.writable(); err == nil {
 			w.Close()
 		}
-		f.writeErr, f.shut = err, err != nil
 	}
 	if !known {
 		return f
@@ -174,10 +177,12 @@ const groupSize = 1000
 // beginAll numbers new files.
 func (s *Set) beginAll(fresh []*File, now time.Time) error {
 	for len(fresh) > 0 {
-		group := fresh[:min(groupSize, len(fresh))]
-		if err := s.begin(group, 0, nil, now); err != nil {
+		group := fresh[:min(groupSize, max(1, s.descriptors.max/parkShare), len(fresh))]
+		if err := s.beginGroup(group, now); err != nil {
 			for _, f := range fresh {
-				f.f.Close() // nobody else has it yet
+				f.mu.Lock()
+				_ = f.release() // nobody else has it yet
+				f.mu.Unlock()
 			}
 			return err
 		}
@@ -186,8 +191,27 @@ func (s *Set) beginAll(fresh []*File, now time.Time) error {
 	return nil
 }
 
+// beginGroup numbers so many new files as can be open at once. What is not to be
+// had any more is left out: the next sweep meets it again, if it is there.
+func (s *Set) beginGroup(group []*File, now time.Time) error {
+	var there []*File
+	for _, f := range group {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if _, err := f.fd(); err != nil {
+			_ = f.release()
+			continue
+		}
+		there = append(there, f)
+	}
+	if len(there) == 0 {
+		return nil
+	}
+	return s.begin(there, 0, nil, now)
+}
+
 // begin starts generations: open events, after those that end the one before.
-// The files' locks are held, or nobody else has them yet.
+// The files' locks are held.
 func (s *Set) begin(files []*File, after uint64, events []ledger.Event, now time.Time) error {
 	key, made, err := s.keys.Make(ledger.Day(now))
 	if err != nil {
@@ -200,7 +224,11 @@ func (s *Set) begin(files []*File, after uint64, events []ledger.Event, now time
 	s.ledger.View(func(st *ledger.State) { next = st.NextFile })
 	opens := make([]*ledger.FileOpen, len(files))
 	for i, f := range files {
-		info, err := f.f.Stat()
+		fd, err := f.fd()
+		if err != nil {
+			return fmt.Errorf("new file: %w", err)
+		}
+		info, err := fd.Stat()
 		if err != nil {
 			return fmt.Errorf("new file: %w", pathless(err))
 		}
@@ -209,7 +237,7 @@ func (s *Set) begin(files []*File, after uint64, events []ledger.Event, now time
 			CopyOf: f.copyOf, Copied: f.copied,
 		}
 		head := make([]byte, min(info.Size(), ledger.TailBytes))
-		if n, _ := f.f.ReadAt(head, 0); n > 0 {
+		if n, _ := fd.ReadAt(head, 0); n > 0 {
 			m := key.Mark(0, head[:n])
 			open.Head = &m
 		}
@@ -240,7 +268,7 @@ func (s *Set) begun(f *File, open *ledger.FileOpen, now time.Time) {
 	}
 	before := f.num
 	f.begins.len, f.ended, f.past, f.stranger, f.copyOf, f.copied = 0, 0, nil, stranger{}, 0, 0
-	f.num, f.size, f.scanned, f.waiting = open.File, open.Size, 0, time.Time{}
+	f.num, f.size, f.scanned, f.waiting = open.File, open.Size, 0, 0
 	f.points = nil
 	f.points.Add(ledger.Point{At: now.Unix(), Size: open.Size}, 0)
 	s.paths.Set(f.num, f.place)

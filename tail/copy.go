@@ -19,10 +19,10 @@ type stranger struct {
 	path string // as a glob matched it; empty where none did
 	// beside: no glob leads to it. It is taken only as a copy.
 	beside bool
-	met    time.Time
-	size   int64     // at the last look
-	grown  time.Time // since when it has had it
-	of     uint64    // what it seems to be a copy of
+	met    int64  // Unix nanoseconds, as grown is
+	size   int64  // at the last look
+	grown  int64  // since when it has had it
+	of     uint64 // what it seems to be a copy of
 }
 
 // copyWait is how long a file that seems to become a copy is waited for when
@@ -72,22 +72,24 @@ func (s *Set) meet(strangers []*File, now time.Time) error {
 	strangers = append(strangers, s.beside(strangers, now)...)
 	var fresh []*File
 	for _, f := range strangers {
+		f.mu.Lock()
 		wait, err := s.judge(f, 0, now)
 		switch {
 		case err != nil:
 			if !errors.Is(err, ErrRewritten) { // else the next sweep sees what it is
 				f.stranger.tell(s, err)
 			}
-			f.f.Close()
+			_ = f.release()
 		case wait:
 			s.making[f.id] = f
 		case f.copyOf == 0 && f.stranger.beside:
-			f.f.Close()
+			_ = f.release()
 		default:
 			if s.presentable(f) {
 				fresh = append(fresh, f)
 			}
 		}
+		f.mu.Unlock()
 	}
 	return s.beginAll(fresh, now)
 }
@@ -99,13 +101,13 @@ func (k *stranger) tell(s *Set, err error) {
 }
 
 // presentable refuses and closes what is no log. A copy needs no look: NULs
-// stand where its original was overwritten.
+// stand where its original was overwritten. f.mu is held.
 func (s *Set) presentable(f *File) bool {
 	if f.copyOf != 0 {
 		return true
 	}
 	if why, binary := f.sniff(); binary {
-		f.f.Close()
+		_ = f.release()
 		f.stranger.tell(s, refuse("%s", why))
 		return false
 	}
@@ -121,13 +123,13 @@ func (s *Set) judge(f *File, not uint64, now time.Time) (wait bool, err error) {
 	}
 	// In this order: what nobody writes is as long as it is going to be, and is
 	// compared at that length.
-	closed, ok := idle(f.f)
-	info, err := f.f.Stat()
+	closed, ok := f.idle()
+	info, _, err := f.glance()
 	if err != nil {
 		return false, fmt.Errorf("new file: %w", pathless(err))
 	}
 	l, of, n, err := s.originOf(f, info.Size(), not, now)
-	if errors.Is(err, errEnded) {
+	if errors.Is(err, errEnded) || errors.Is(err, errMovedOn) {
 		f.stranger.of, s.sweep.again = of.num, true
 		return true, nil
 	}
@@ -135,19 +137,19 @@ func (s *Set) judge(f *File, not uint64, now time.Time) (wait bool, err error) {
 		return false, err
 	}
 	k := &f.stranger
-	if k.met.IsZero() {
-		k.met = now
+	if k.met == 0 {
+		k.met = now.UnixNano()
 	}
-	if k.grown.IsZero() || k.size != info.Size() {
-		k.size, k.grown = info.Size(), now
+	if k.grown == 0 || k.size != info.Size() {
+		k.size, k.grown = info.Size(), now.UnixNano()
 	}
 	k.of = of.num
-	quiet := now.Sub(k.grown)
+	quiet := now.Sub(time.Unix(0, k.grown))
 	switch {
 	case k.size == 0 && nlink(info) > 0 && of.file != nil && of.file.ended == 0:
 		return true, nil // nothing waits in it, nor for it
 	case ok && !closed || !ok && quiet < copyQuiet:
-		if quiet < min(copyWait, f.rule.Limit/10) && now.Sub(k.met) < min(copyLong, f.rule.Limit/10) {
+		if quiet < min(copyWait, f.rule.Limit/10) && now.Sub(time.Unix(0, k.met)) < min(copyLong, f.rule.Limit/10) {
 			return true, nil
 		}
 	case l == unclear:
@@ -175,7 +177,8 @@ func (s *Set) beside(known []*File, now time.Time) []*File {
 	var list []*File
 	for num, rule := range ending {
 		at, names := s.lies(num)
-		for _, place := range s.siblings(at) {
+		beside, _ := s.siblings(at) // what cannot be listed holds none that could be read
+		for _, place := range beside {
 			name := path.Base(place.Name)
 			if !copyNameOf(name, names) || excluded(s.opts.Exclude, place.Path()) {
 				continue
@@ -235,8 +238,12 @@ func (s *Set) openBeside(place ledger.Place, rule Rule, taken map[inode]bool, no
 		return nil
 	}
 	taken[inodeOf(info)] = true
-	f := &File{set: s, rule: s.rule(rule), id: id, f: fd, quiet: now, home: place, place: place}
+	f := &File{set: s, rule: s.rule(rule), id: id, quiet: now.UnixNano(), home: place, place: place}
 	f.stranger.beside = true
+	f.mu.Lock() // others may park it
+	defer f.mu.Unlock()
+	f.desc.worth.Store(rankUnread << rankBit)
+	f.opens(fd)
 	return f
 }
 

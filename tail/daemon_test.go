@@ -134,7 +134,7 @@ func (w *world) record(class string, f *File, r *Reader, p piece) ledger.BatchID
 		}
 		for _, m := range rg.Tail {
 			buf := make([]byte, m.Len)
-			if _, err := f.f.ReadAt(buf, m.Off); err != nil {
+			if _, err := f.readAt(buf, m.Off); err != nil {
 				w.t.Fatal(err)
 			}
 			if ok, err := w.keys.MarkMatches(m, buf); !ok || err != nil {

@@ -26,9 +26,9 @@ type File struct {
 	id    ledger.FileID
 	place ledger.Place
 	home  ledger.Place // where it was first seen; none for one that was away at start
-	f     *os.File     // open for reading only, so that leases can be asked for
-	size  int64        // at the last look
-	seen  time.Time    // of the last look
+	desc  descriptor
+	size  int64 // at the last look
+	seen  int64 // when the last look was, Unix seconds
 	// modified is when the file was changed last, Unix seconds, at that look.
 	modified int64
 	// points are the sizes at the looks, since the last start too.
@@ -38,24 +38,24 @@ type File struct {
 	// parted is the size at which all that was unread was lines of one message,
 	// not whole.
 	parted int64
-	// waiting is since when there is something unread behind waitingAt, zero if
-	// there is not.
-	waiting   time.Time
+	// waiting is since when there is something unread behind waitingAt (Unix
+	// nanoseconds), 0 if there is not.
+	waiting   int64
 	waitingAt int64
 	dated     lineDate
-	// quiet is since when the size has not changed.
-	quiet time.Time
+	// quiet is since when the size has not changed, Unix nanoseconds.
+	quiet int64
 	// away: renamed out of its name, or removed; no writer opens it again. It
 	// can be asked without a lock, inside [ledger.Ledger.View].
 	away atomic.Bool
 	// nameless: no name is left. Asked as away is.
 	nameless atomic.Bool
-	unnamed  bool   // what it was called before this start is not known
-	astray   bool   // it has a name, but not in the directory where it was
-	wrong    string // why it could not be looked at
-	shut     bool   // it cannot be opened for writing
-	writeErr error  // why, or why the last try to overwrite some of it failed
+	unnamed  bool // what it was called before this start is not known
+	astray   bool // it has a name, but not in the directory where it was
 	closed   bool
+	shut     bool   // it cannot be opened for writing
+	wrong    string // why it could not be looked at
+	writeErr error  // why it is shut, or why the last try to overwrite some of it failed
 
 	// ended is the pass in which the generation was found rewritten, 0 before.
 	// It gives nothing any more; what was unread of it is looked for.
@@ -101,7 +101,11 @@ func (f *File) SyncData() error {
 	if f.closed {
 		return nil
 	}
-	return pathless(fdatasync(f.f))
+	fd, err := f.fd()
+	if err != nil {
+		return err
+	}
+	return pathless(fdatasync(fd))
 }
 
 // Place is where the file lies, or lay last.
@@ -137,7 +141,8 @@ func (f *File) Erasable(err error) {
 func (f *File) Stat() (os.FileInfo, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.f.Stat()
+	info, _, err := f.glance()
+	return info, err
 }
 
 // record returns a copy of what the ledger knows of the file. f.mu is held.
@@ -156,7 +161,7 @@ func (f *File) record() (rec ledger.File, ok bool) {
 // look notes the file's size and tells whether it still is the generation
 // whose cursor the ledger has. f.mu is held.
 func (f *File) look(now time.Time) (same bool, rec ledger.File, err error) {
-	info, err := f.f.Stat()
+	info, unchanged, err := f.glance()
 	if err != nil {
 		return false, rec, fmt.Errorf("file %d: %w", f.num, pathless(err))
 	}
@@ -170,12 +175,13 @@ func (f *File) look(now time.Time) (same bool, rec ledger.File, err error) {
 	f.remember(rec.Tail)
 	size := info.Size()
 	if size != f.size {
-		f.quiet = now
+		f.quiet = now.UnixNano()
+		f.use()
 	}
 	if size < f.size {
 		f.scanned, f.parted = 0, 0
 	}
-	f.size, f.seen, f.modified = size, now, info.ModTime().Unix()
+	f.size, f.seen, f.modified = size, now.Unix(), info.ModTime().Unix()
 	if nlink(info) == 0 {
 		f.nameless.Store(true)
 		f.away.Store(true)
@@ -183,19 +189,24 @@ func (f *File) look(now time.Time) (same bool, rec ledger.File, err error) {
 	if size < rec.Cursor {
 		return false, rec, nil
 	}
-	same, err = f.intact(&rec)
-	if !same || err != nil {
-		return same, rec, err
+	if !unchanged {
+		f.desc.was = 0
+		same, err = f.intact(&rec)
+		if !same || err != nil {
+			return same, rec, err
+		}
+		f.desc.settle(info)
 	}
+	f.rate(&rec)
 	// What the ledger has heard of, it has points of its own for.
 	f.points.Add(ledger.Point{At: now.Unix(), Size: size}, max(rec.Cursor, rec.Size))
 	if len(f.points) > maxLooks {
 		f.points = thin(f.points)
 	}
 	if size == rec.Cursor {
-		f.waiting = time.Time{}
-	} else if f.waiting.IsZero() || f.waitingAt != rec.Cursor {
-		f.waiting, f.waitingAt = now, rec.Cursor
+		f.waiting = 0
+	} else if f.waiting == 0 || f.waitingAt != rec.Cursor {
+		f.waiting, f.waitingAt = now.UnixNano(), rec.Cursor
 	}
 	return true, rec, nil
 }
@@ -267,7 +278,7 @@ func (f *File) intact(rec *ledger.File) (bool, error) {
 	}
 	for _, m := range marks {
 		buf := make([]byte, m.Len)
-		n, err := f.f.ReadAt(buf, m.Off)
+		n, err := f.readAt(buf, m.Off)
 		if err != nil && err != io.EOF {
 			return false, fmt.Errorf("file %d: %w", f.num, pathless(err))
 		}
@@ -327,7 +338,25 @@ func (f *File) Idle() (is, ok bool) {
 	if f.closed {
 		return false, false
 	}
-	return idle(f.f)
+	return f.idle()
+}
+
+// idle is Idle for who holds f.mu.
+func (f *File) idle() (is, ok bool) {
+	fd, err := f.fd()
+	if err != nil {
+		return false, false
+	}
+	return idle(fd)
+}
+
+// readAt reads at an offset, as [os.File.ReadAt]. f.mu is held.
+func (f *File) readAt(p []byte, off int64) (int, error) {
+	fd, err := f.fd()
+	if err != nil {
+		return 0, err
+	}
+	return fd.ReadAt(p, off)
 }
 
 // Erase calls fn with the file open for writing, and closes it again. The
@@ -338,15 +367,29 @@ func (f *File) Erase(num uint64, fn func(*os.File, sync.Locker) error) error {
 		f.mu.Unlock()
 		return ErrOtherGeneration
 	}
-	w, err := writable(f.f, f.place)
-	if f.shut = err != nil; f.shut {
-		f.writeErr = err
-	}
+	f.use()
+	w, err := f.writable()
 	f.mu.Unlock()
+	if errors.Is(err, ErrRewritten) {
+		return ErrOtherGeneration
+	}
 	if err != nil {
 		return fmt.Errorf("file %d: open for writing: %w", num, pathless(err))
 	}
 	return errors.Join(fn(w, &f.mu), w.Close())
+}
+
+// writable opens the file for writing. f.mu is held.
+func (f *File) writable() (*os.File, error) {
+	fd, err := f.fd()
+	if err != nil {
+		return nil, err
+	}
+	w, err := writable(fd, f.place)
+	if f.shut = err != nil; f.shut {
+		f.writeErr = err
+	}
+	return w, err
 }
 
 // Alone calls fn with the file open for writing while no other descriptor of
@@ -358,24 +401,28 @@ func (f *File) Alone(num uint64, fn func(*os.File) error) error {
 	if f.closed || f.num != num {
 		return ErrOtherGeneration
 	}
-	if is, ok := idle(f.f); !is || !ok {
+	fd, err := f.fd()
+	if err != nil {
+		return ErrOtherGeneration
+	}
+	if is, ok := idle(fd); !is || !ok {
 		return nil
 	}
-	w, err := writable(f.f, f.place)
+	w, err := writable(fd, f.place)
 	if err != nil {
 		return err
 	}
 	// Our own reading descriptor would be one too many; w holds the inode.
-	err = f.f.Close()
+	err = fd.Close()
 	if lerr := leased(w, fn); err == nil {
 		err = lerr
 	}
 	r, rerr := reopenReading(w)
 	if rerr != nil {
-		f.f = w // leases are refused from now on; nothing else changes
+		f.desc.f = w // leases are refused from now on; nothing else changes
 		return errors.Join(err, rerr)
 	}
-	f.f = r
+	f.desc.f = r
 	return errors.Join(err, w.Close())
 }
 
@@ -388,7 +435,11 @@ func (f *File) Unlinking(num uint64, now time.Time, fn func(place ledger.Place, 
 	if f.closed || f.num != num {
 		return ErrOtherGeneration
 	}
-	info, err := f.f.Stat()
+	fd, err := f.fd()
+	if err != nil {
+		return err
+	}
+	info, err := fd.Stat()
 	if err != nil {
 		return fmt.Errorf("file %d: %w", num, pathless(err))
 	}

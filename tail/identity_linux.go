@@ -4,7 +4,9 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"io/fs"
 	"os"
+	"syscall"
 	"time"
 	"unsafe"
 
@@ -35,8 +37,8 @@ const (
 // there is none, the device number must do.
 func identify(f *os.File) (ledger.FileID, error) {
 	fd := int(f.Fd())
-	var fs unix.Statfs_t
-	if err := unix.Fstatfs(fd, &fs); err != nil {
+	var vol unix.Statfs_t
+	if err := unix.Fstatfs(fd, &vol); err != nil {
 		return ledger.FileID{}, fmt.Errorf("statfs: %w", err)
 	}
 	var st unix.Statx_t
@@ -44,16 +46,16 @@ func identify(f *os.File) (ledger.FileID, error) {
 		return ledger.FileID{}, fmt.Errorf("statx: %w", err)
 	}
 	id := ledger.FileID{Ino: st.Ino}
-	if fs.Fsid.Val[0] != 0 || fs.Fsid.Val[1] != 0 {
+	if vol.Fsid.Val[0] != 0 || vol.Fsid.Val[1] != 0 {
 		var raw [8]byte
-		binary.BigEndian.PutUint32(raw[:4], uint32(fs.Fsid.Val[0]))
-		binary.BigEndian.PutUint32(raw[4:], uint32(fs.Fsid.Val[1]))
+		binary.BigEndian.PutUint32(raw[:4], uint32(vol.Fsid.Val[0]))
+		binary.BigEndian.PutUint32(raw[4:], uint32(vol.Fsid.Val[1]))
 		id.FS = hex.EncodeToString(raw[:])
 	} else {
 		id.FS = fmt.Sprintf("dev-%d:%d", st.Dev_major, st.Dev_minor)
 	}
 	if byDevice(id.FS) {
-		if uuid, ok := fsUUID(fd, int64(fs.Type)); ok {
+		if uuid, ok := fsUUID(fd, int64(vol.Type)); ok {
 			id.FS = "uuid-" + uuid
 		}
 	}
@@ -120,3 +122,18 @@ func leased(w *os.File, fn func(*os.File) error) error {
 }
 
 func fdatasync(f *os.File) error { return unix.Fdatasync(int(f.Fd())) }
+
+// changedAt is when a file was last written, truncated, renamed or linked
+// (st_ctim), in nanoseconds.
+func changedAt(info fs.FileInfo) int64 {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		return st.Ctim.Nano()
+	}
+	return info.ModTime().UnixNano()
+}
+
+// readable tells whether the file at path could be opened for reading, as far as
+// its permissions go.
+func readable(path string) bool {
+	return unix.Faccessat(unix.AT_FDCWD, path, unix.R_OK, unix.AT_EACCESS) == nil
+}

@@ -5,6 +5,7 @@ package tail
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"syscall"
 
@@ -36,3 +37,12 @@ func reopenReading(*os.File) (*os.File, error) { return nil, errors.ErrUnsupport
 func leased(*os.File, func(*os.File) error) error { return nil }
 
 func fdatasync(f *os.File) error { return f.Sync() }
+
+// changedAt is when a file was last written, in nanoseconds.
+func changedAt(info fs.FileInfo) int64 { return info.ModTime().UnixNano() }
+
+// readable tells whether the file at path can be opened for reading.
+func readable(path string) bool {
+	f, err := os.Open(path)
+	return err == nil && f.Close() == nil
+}

@@ -87,7 +87,7 @@ func (s *Set) sameFile(fd *os.File, num uint64, rec ledger.File, id ledger.FileI
 	case id.Gen != 0 && id.Born != 0: // a random number and a time in nanoseconds
 		return true
 	case id.Gen != 0 || id.Born != 0:
-		same, err := (&File{set: s, f: fd}).intact(&rec)
+		same, err := (&File{set: s, desc: descriptor{f: fd}}).intact(&rec)
 		return same && err == nil
 	}
 	was, _ := s.paths.Get(num)
@@ -101,7 +101,7 @@ func (s *Set) mayBe(fd *os.File, num uint64, id ledger.FileID, place ledger.Plac
 	if was, ok := s.paths.Get(num); !byDevice(id.FS) || id.Gen != 0 || id.Born != 0 || !ok || was == place {
 		return true
 	}
-	f := &File{set: s, f: fd, num: num}
+	f := &File{set: s, desc: descriptor{f: fd}, num: num}
 	rec, ok := f.record()
 	if !ok {
 		return false
@@ -113,7 +113,7 @@ func (s *Set) mayBe(fd *os.File, num uint64, id ledger.FileID, place ledger.Plac
 // proven tells whether fd holds the very bytes that some mark of rec is of, and
 // contradicts none.
 func (s *Set) proven(fd *os.File, rec *ledger.File) bool {
-	f := &File{set: s, f: fd}
+	f := &File{set: s, desc: descriptor{f: fd}}
 	if same, err := f.intact(rec); !same || err != nil {
 		return false
 	}

@@ -29,6 +29,7 @@ var errHeld = refuse("another swab has it, with another state directory")
 // about after it is set: of two that set it at the same time each sees the
 // other, and both let go.
 type locks struct {
+	max  int // how many directories; 0: as many as there are
 	dirs map[inode]*lockedDir
 	// failed: it was told why there are no locks.
 	failed bool
@@ -62,6 +63,9 @@ const (
 const maxLocks = 4096
 
 var errCrowded = errors.New("more logs in one directory than are locked")
+
+// errScattered: each directory with a lock costs a descriptor.
+var errScattered = errors.New("logs in more directories than there are descriptors for")
 
 // take locks the log with inode number ino in the directory of place. It
 // returns errHeld where another swab has it, and any other error where it
@@ -128,6 +132,10 @@ func (l *locks) open(place ledger.Place) (inode, error) {
 	if err != nil || l.dirs[dir] != nil {
 		f.Close()
 		return dir, err
+	}
+	if l.max > 0 && len(l.dirs) >= l.max {
+		f.Close()
+		return dir, errScattered
 	}
 	if l.dirs == nil {
 		l.dirs = map[inode]*lockedDir{}

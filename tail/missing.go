@@ -95,7 +95,11 @@ func (s *Set) reach(num uint64, rec ledger.File, place ledger.Place) (*os.File, 
 	if err == nil || !errors.Is(err, fs.ErrNotExist) {
 		return fd, id, place, err
 	}
-	if at, ok := s.siblings(place)[rec.ID.Ino]; ok {
+	list, lerr := s.siblings(place)
+	if lerr != nil {
+		return nil, id, place, lerr
+	}
+	if at, ok := list[rec.ID.Ino]; ok {
 		if fd, id, err := s.openKnown(num, rec, at); err == nil || !errors.Is(err, fs.ErrNotExist) {
 			return fd, id, at, err
 		}
@@ -122,25 +126,34 @@ func (s *Set) openKnown(num uint64, rec ledger.File, place ledger.Place) (*os.Fi
 }
 
 // siblings lists the regular files in the directory of place by their inode
-// numbers, once a sweep.
-func (s *Set) siblings(place ledger.Place) map[uint64]ledger.Place {
+// numbers, once a sweep. A directory that is not there has none; one that
+// cannot be listed is an error, and says nothing about its files.
+func (s *Set) siblings(place ledger.Place) (map[uint64]ledger.Place, error) {
 	dir := ledger.Place{Root: place.Root, Name: path.Dir(place.Name)}
 	if list, ok := s.sweep.names[dir]; ok {
-		return list
+		return list, nil
 	}
-	list := map[uint64]ledger.Place{}
+	list, err := listed(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, pathless(err)
+	}
 	s.sweep.names[dir] = list
+	return list, nil
+}
+
+func listed(dir ledger.Place) (map[uint64]ledger.Place, error) {
+	list := map[uint64]ledger.Place{}
 	root, err := os.OpenRoot(dir.Root)
 	if err != nil {
-		return list
+		return list, err
 	}
 	defer root.Close()
 	d, err := root.Open(dir.Name)
 	if err != nil {
-		return list
+		return list, err
 	}
 	defer d.Close()
-	names, _ := d.Readdirnames(-1)
+	names, err := d.Readdirnames(-1)
 	slices.Sort(names)
 	for _, name := range names {
 		at := ledger.Place{Root: dir.Root, Name: path.Join(dir.Name, name)}
@@ -148,7 +161,7 @@ func (s *Set) siblings(place ledger.Place) map[uint64]ledger.Place {
 			list[inodeOf(info).ino] = at
 		}
 	}
-	return list
+	return list, err
 }
 
 // tellLost tells of bytes that nobody read.

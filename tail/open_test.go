@@ -75,7 +75,7 @@ func TestAFileThatFailsKeepsNoOtherFromBeingRead(t *testing.T) {
 	w.write("b.log", "2\n")
 	w.sweep()
 	bad := w.file("a.log")
-	w.must(bad.f.Close()) // as with a stale handle, every look fails
+	w.must(bad.desc.f.Close()) // as with a stale handle, every look fails
 	w.rename("a.log", "elsewhere")
 	for range 3 {
 		w.want(strings.TrimPrefix(w.sealAll("api"), "2\n"), "")
@@ -100,7 +100,7 @@ func TestErrorsHoldNoPath(t *testing.T) {
 	w.write("203.0.113.7.log", "1\n")
 	w.sweep()
 	f := w.set.Files()[0]
-	w.must(f.f.Close())
+	w.must(f.desc.f.Close())
 	_, err := f.Take(w.options())
 	errs := []error{err, f.SyncData(), f.Erase(f.Num(), nil), f.Unlinking(f.Num(), w.clock(), nil)}
 	for i, err := range errs {
@@ -108,7 +108,7 @@ func TestErrorsHoldNoPath(t *testing.T) {
 			t.Errorf("%d: %v", i, err)
 		}
 	}
-	if f.f, err = os.Open(w.path("203.0.113.7.log")); err != nil {
+	if f.desc.f, err = os.Open(w.path("203.0.113.7.log")); err != nil {
 		t.Fatal(err)
 	}
 }

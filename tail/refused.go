@@ -91,15 +91,14 @@ func (s *Set) Refuse(f *File, err *RefusedError) error {
 	s.refuse(f.place.Path(), err)
 	s.writeRefusals()
 	s.drop(f.num)
-	f.closed = true
-	return f.f.Close()
+	return f.release()
 }
 
 // trouble tells once that a file cannot be looked at, and over that it can.
 // The others go on without it. f.mu is held.
 func (f *File) trouble(err error) {
 	why := reason(err)
-	if f.wrong == why {
+	if f.wrong == why || errors.Is(err, errElsewhere) { // the next sweep knows where it is
 		return
 	}
 	f.wrong = why

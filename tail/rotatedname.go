@@ -159,18 +159,18 @@ func (f *File) succeeded(next os.FileInfo, now time.Time) bool {
 	if !ok || f.closed || f.size != rec.First.Size || rec.Size != rec.First.Size {
 		return false
 	}
-	info, err := f.f.Stat()
+	info, _, err := f.glance()
 	if err != nil || info.Size() != f.size {
 		return false
 	}
 	if rec.Gone.Len()+rec.Intent.Len() > 0 { // its last write may be our own
-		if now.Sub(f.quiet) < quietEnough {
+		if now.Sub(time.Unix(0, f.quiet)) < quietEnough {
 			return false
 		}
 	} else if !succeeds(info, next, now) {
 		return false
 	}
-	closed, ok := idle(f.f)
+	closed, ok := f.idle()
 	return closed || !ok
 }
 

@@ -40,6 +40,9 @@ type Options struct {
 	Name func(path string) string
 	// Scrubbed text only: neither gets a true path.
 	Warn func(msg string, args ...any)
+	// Descriptors is how many files may be open at once; 0: as many as the
+	// process may have, less what the rest of swab needs.
+	Descriptors int
 	// Born is a birth time as it counts, of what the file system says (both ns
 	// since 1970), where that is another clock's; nil is that clock's.
 	Born func(ns int64) int64
@@ -66,6 +69,8 @@ type Set struct {
 	locks    locks
 	held     map[ledger.FileID]heldLock // of the open files
 
+	descriptors descriptorPool
+
 	// mu guards what is below. Nothing is called while it is held, so that the
 	// files can be asked for inside [ledger.Ledger.View], too.
 	mu      sync.Mutex
@@ -87,7 +92,15 @@ type sweep struct {
 func New(opts Options, led *ledger.Ledger, keys *ledger.Keys, paths *ledger.Paths) *Set {
 	opts.Rules = slices.Clone(opts.Rules)
 	slices.SortStableFunc(opts.Rules, func(a, b Rule) int { return cmp.Compare(a.Limit, b.Limit) })
-	return &Set{opts: opts, ledger: led, keys: keys, paths: paths, files: map[uint64]*File{}, refused: map[string]string{}, missed: map[uint64]int{}, rules: map[Rule]*Rule{}, wiping: map[uint64]time.Time{}, making: map[ledger.FileID]*File{}, held: map[ledger.FileID]heldLock{}, seed: maphash.MakeSeed()}
+	files, dirs := descriptorLimits()
+	if opts.Descriptors > 0 {
+		files = opts.Descriptors
+	}
+	return &Set{
+		opts: opts, ledger: led, keys: keys, paths: paths, files: map[uint64]*File{}, refused: map[string]string{}, missed: map[uint64]int{},
+		rules: map[Rule]*Rule{}, wiping: map[uint64]time.Time{}, making: map[ledger.FileID]*File{}, held: map[ledger.FileID]heldLock{},
+		seed: maphash.MakeSeed(), descriptors: descriptorPool{max: files, open: map[*File]struct{}{}}, locks: locks{max: dirs},
+	}
 }
 
 // identify tells which file f is.
@@ -199,18 +212,11 @@ func (s *Set) drop(num uint64) {
 func (s *Set) Close() error {
 	s.changing.Lock()
 	defer s.changing.Unlock()
-	var err error
-	for num, f := range maps.Clone(s.files) {
-		f.mu.Lock()
-		f.closed = true
-		err = errors.Join(err, f.f.Close())
-		f.mu.Unlock()
+	err := errors.Join(releaseAll(s.files), releaseAll(s.making))
+	for num := range maps.Clone(s.files) {
 		s.drop(num)
 	}
-	for id, f := range s.making {
-		err = errors.Join(err, f.f.Close())
-		delete(s.making, id)
-	}
+	clear(s.making)
 	s.locks.close()
 	clear(s.held)
 	return err

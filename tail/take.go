@@ -51,7 +51,7 @@ func (s *Set) Pending(class string, now time.Time) ([]Waiting, error) {
 			f.trouble(err)
 		} else if same && f.size > rec.Cursor && rec.Follows() == 0 {
 			list = append(list, Waiting{
-				File: f, Bytes: f.size - rec.Cursor, Since: f.waiting, Away: f.Away(),
+				File: f, Bytes: f.size - rec.Cursor, Since: time.Unix(0, f.waiting), Away: f.Away(),
 				Oldest: f.oldest(&rec, rec.Cursor), Met: rec.Cursor < rec.First.Size, Said: f.said(&rec, now), Half: f.scanned >= f.size || f.parted == f.size,
 			})
 		}
@@ -71,7 +71,7 @@ func (f *File) said(rec *ledger.File, now time.Time) int64 {
 	}
 	f.dated = lineDate{num: f.num, off: rec.Cursor}
 	line := make([]byte, lineTimeSpan)
-	n, err := f.f.ReadAt(line, rec.Cursor)
+	n, err := f.readAt(line, rec.Cursor)
 	if err != nil && err != io.EOF {
 		return 0 // reading will tell
 	}
@@ -116,7 +116,7 @@ func (f *File) Unread() int64 {
 // oldest is the ledger's bound, sharpened by the looks of this run. Whole files
 // count from their last close; one that is still to come is not to be believed.
 func (f *File) oldest(rec *ledger.File, off int64) int64 {
-	if f.rule.Opaque && f.modified > 0 && f.modified <= f.seen.Unix() {
+	if f.rule.Opaque && f.modified > 0 && f.modified <= f.seen {
 		return f.modified
 	}
 	return max(rec.Oldest(off), f.points.Oldest(off))
@@ -174,6 +174,7 @@ func (f *File) Take(o TakeOptions) (*Reader, error) {
 	if !same {
 		return nil, ErrRewritten
 	}
+	f.use()
 	if rec.Follows() != 0 {
 		return nil, nil // its original gives what it holds
 	}
@@ -261,7 +262,7 @@ func (f *File) firstNewline(from, to int64) (int64, error) {
 
 // readFull reads what the file's size promised.
 func (f *File) readFull(p []byte, off int64) error {
-	n, err := f.f.ReadAt(p, off)
+	n, err := f.readAt(p, off)
 	if n == len(p) {
 		return nil
 	}

@@ -21,10 +21,17 @@ func (s *Set) revisit(num uint64, f *File, held bool, now time.Time) (ended bool
 		return false, nil
 	}
 	if !held {
-		s.seek(f)
+		err = s.seek(f)
+	}
+	if errors.Is(err, errElsewhere) {
+		return false, s.letGo(f)
 	}
 	f.retryWriting()
-	same, rec, err := f.look(now)
+	var same bool
+	var rec ledger.File
+	if err == nil {
+		same, rec, err = f.look(now)
+	}
 	if err != nil {
 		f.trouble(err)
 		return false, nil
@@ -38,7 +45,7 @@ func (s *Set) revisit(num uint64, f *File, held bool, now time.Time) (ended bool
 	}
 	f.mark(rec)
 	if f.Nameless() && (rec.Cursor == f.size || s.holdsAll(rec.Follows(), now)) && s.wiped(f, &rec, now) {
-		if is, ok := idle(f.f); is || !ok && now.Sub(f.quiet) > quietEnough {
+		if is, ok := f.idle(); is || !ok && now.Sub(time.Unix(0, f.quiet)) > quietEnough {
 			return false, s.end(f, rec, "gone")
 		}
 	}
@@ -78,8 +85,8 @@ func (f *File) retryWriting() {
 	if !f.shut {
 		return
 	}
-	w, err := writable(f.f, f.place)
-	if f.writeErr, f.shut = err, err != nil; err == nil {
+	if w, err := f.writable(); err == nil {
+		f.writeErr = nil
 		w.Close()
 	}
 }
@@ -90,23 +97,33 @@ const quietEnough = time.Minute
 
 // seek looks where a file lies that no glob matches: where it was, or under
 // another name in the same directory. Otherwise it is read, but cannot be
-// unlinked, nor found again by the next start. f.mu is held.
-func (s *Set) seek(f *File) {
-	if f.astray || s.stillThere(f) {
-		return
+// unlinked, nor found again by the next start. One that was parked is not read,
+// either: errElsewhere. f.mu is held.
+func (s *Set) seek(f *File) error {
+	if f.parked() {
+		if there, err := s.seekParked(f); there || err != nil {
+			return err
+		}
+	} else if f.astray || s.stillThere(f) {
+		return nil
 	}
 	f.away.Store(true)
-	info, err := f.f.Stat()
+	info, err := f.desc.f.Stat()
 	if err != nil || nlink(info) == 0 {
-		return
+		return nil
 	}
-	at, ok := s.siblings(f.place)[inodeOf(info).ino]
+	list, err := s.siblings(f.place)
+	if err != nil {
+		return err
+	}
+	at, ok := list[inodeOf(info).ino]
 	if f.astray = !ok; ok {
 		f.place = at
 		f.away.Store(at.Path() != f.home.Path())
 		s.paths.Set(f.num, at)
 	}
 	s.paths.SetAway(f.num, f.away.Load())
+	return nil
 }
 
 // stillThere tells whether the file's name still leads to it, for files that
@@ -121,7 +138,7 @@ func (s *Set) stillThere(f *File) bool {
 	if errors.Is(err, fs.ErrNotExist) {
 		return false
 	}
-	have, herr := f.f.Stat()
+	have, herr := f.desc.f.Stat()
 	return err != nil || herr != nil || os.SameFile(info, have)
 }
 
@@ -164,9 +181,8 @@ func (s *Set) end(f *File, rec ledger.File, why string) error {
 	}
 	s.paths.Drop(f.num)
 	s.drop(f.num)
-	f.closed = true
 	s.tellLost(f.place, end.lost)
-	return pathless(f.f.Close())
+	return pathless(f.release())
 }
 
 // sniff looks at the begin of the file, as long as nothing of it was read.
@@ -175,7 +191,7 @@ func (f *File) sniff() (what string, binary bool) {
 		return "", false
 	}
 	head := make([]byte, SniffSize)
-	n, err := f.f.ReadAt(head, 0)
+	n, err := f.readAt(head, 0)
 	if err != nil && err != io.EOF {
 		return "", false
 	}
@@ -201,13 +217,19 @@ func (s *Set) Growth() []ledger.Growth {
 	var list []ledger.Growth
 	for _, f := range s.Files() {
 		f.mu.Lock()
-		rec, ok := f.record()
-		if ok && f.size > rec.Size {
-			list = append(list, ledger.Growth{
-				File: f.num, Size: f.size, Quiet: f.points.Oldest(rec.Size), SizeAt: f.seen.Unix(),
-			})
+		if grown, ok := f.growth(); ok {
+			list = append(list, grown)
 		}
 		f.mu.Unlock()
 	}
 	return list
+}
+
+// growth is what the ledger has not heard of the file's size. f.mu is held.
+func (f *File) growth() (ledger.Growth, bool) {
+	rec, ok := f.record()
+	if !ok || f.size <= rec.Size {
+		return ledger.Growth{}, false
+	}
+	return ledger.Growth{File: f.num, Size: f.size, Quiet: f.points.Oldest(rec.Size), SizeAt: f.seen}, true
 }

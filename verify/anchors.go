@@ -143,7 +143,7 @@ func (b *book) anchored() (Anchored, error) {
 		a.Last = e.N
 		if s := e.Anchor; s != nil && s.Last > a.Event {
 			if entry := b.classes[ledger.LedgerClass].at(uint64(s.Segment)); entry != nil && entry.state == agreed {
-				a.Event, a.At = s.Last, s.Closed
+				a.Event, a.At = s.Last, s.Until
 			}
 		}
 		if e.Seal == nil {

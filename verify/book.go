@@ -146,7 +146,7 @@ func (b *book) anchor(a *ledger.Anchor, at time.Time) {
 		s.begins = id.Number
 	}
 	s.sealed, s.shipped = id.Number, id.Number
-	b.seal(id, a.Key, a.SHA256, a.Size, a.Events, a.Sum, a.Closed)
+	b.seal(id, a.Key, a.SHA256, a.Size, a.Events, a.Sum, a.Until)
 	if e := s.at(id.Number); e != nil {
 		e.shipped = uint32(at.Unix())
 	}

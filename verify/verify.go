@@ -1,7 +1,8 @@
 // Package verify reads a store back and proves from it what swab promised: each
 // object holds the bytes that were sealed, the numbers of each host and class
 // have no gap and no double, and no address is left. With a ledger it compares
-// the two. It changes nothing, and needs to list and to read alone.
+// the two, and [Anchors] asks the store no more than what vouches for a ledger.
+// It changes nothing, and needs to list and to read alone.
 //
 // What is wrong is told by key, line and column, never by what stands there.
 package verify

@@ -37,22 +37,28 @@ func startRun(t *testing.T, to string, more ...string) *process {
 	p.write("a.log")
 	args := []string{"run", "--log", "api=" + p.logs + "/*", "--to", to, "--state", filepath.Join(dir, "state"), "--listen", ""}
 	p.cmd = exec.Command("swab", append(args, more...)...)
+	p.begin()
+	return p
+}
+
+// begin starts the process, and collects what it says.
+func (p *process) begin() {
+	p.t.Helper()
 	p.cmd.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID=id", "AWS_SECRET_ACCESS_KEY=secret", "AWS_EC2_METADATA_DISABLED=true")
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
-		t.Fatal(err)
+		p.t.Fatal(err)
 	}
 	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
+		p.t.Fatal(err)
 	}
-	t.Cleanup(func() { p.cmd.Process.Kill() })
+	p.t.Cleanup(func() { p.cmd.Process.Kill() })
 	go func() {
 		defer close(p.said)
 		for lines := bufio.NewScanner(stderr); lines.Scan(); {
 			p.said <- lines.Text()
 		}
 	}()
-	return p
 }
 
 func (p *process) write(name string) {

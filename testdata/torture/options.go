@@ -106,8 +106,8 @@ func (o *options) check(rest []string) error {
 		return fmt.Errorf("--share %g: must be 0 to 1", o.Share)
 	case o.Backlog < 1<<20:
 		return fmt.Errorf("--backlog: must be 1 MiB or more")
-	case o.Spool < 1<<20:
-		return fmt.Errorf("--spool: must be 1 MiB or more")
+	case o.Spool < batchSize:
+		return fmt.Errorf("--spool: must be 8 MiB or more, the size of a batch")
 	case o.Every <= 0:
 		return fmt.Errorf("--every %s: must be more than 0", o.Every)
 	}

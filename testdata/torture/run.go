@@ -27,10 +27,12 @@ const (
 	bucket   = "swab-torture"
 )
 
-// Sizes of the small file systems, bytes: the spool's beside its limit.
+// Sizes in bytes: of the small file systems, the spool's beside its limit, and
+// of a batch.
 const (
 	stateSize   = 2 << 30
 	spoolBeside = 64 << 20
+	batchSize   = 8 << 20 // of swab run
 )
 
 // run is one torture.
@@ -147,7 +149,7 @@ func (r *run) prepare(ctx context.Context) error {
 	if r.to, err = r.openStore(ctx); err != nil {
 		return err
 	}
-	r.args = []string{"run", "--to", r.to, "--state", r.state, "--listen", "", "--batch-age", "200ms", "--sweep", "200ms", "--batch-size", "8MiB",
+	r.args = []string{"run", "--to", r.to, "--state", r.state, "--listen", "", "--batch-age", "200ms", "--sweep", "200ms", "--batch-size", fmt.Sprint(batchSize),
 		"--spool-limit", fmt.Sprint(r.o.Spool), "--shutdown-timeout", shutdown.String()}
 	for _, c := range classes() {
 		r.args = append(r.args, "--log", c+"="+filepath.Join(r.seen, c, "*"))

@@ -191,6 +191,7 @@ func TestOptions(t *testing.T) {
 		"--for 1m extra":     "extra: no arguments",
 		"--every 0s":         "--every 0s",
 		"--writers 0":        "--writers 0",
+		"--spool 7":          "--spool: must be 8 MiB",
 		"--only none":        "",
 		"--faults clone":     "",
 		"--only kill,outage": "",
