@@ -48,7 +48,7 @@ func TestDocsCrashTableHasEveryStep(t *testing.T) {
 		}
 	}
 	var want []string
-	for _, s := range slices.Concat(copySteps[:], joinSteps[:], segmentSteps[:], steps[:], []step{stepKeyMade, stepKeyDestroyed}) {
+	for _, s := range slices.Concat(copySteps[:], packSteps[:], joinSteps[:], segmentSteps[:], steps[:], []step{stepKeyMade, stepKeyDestroyed}) {
 		want = append(want, string(s))
 	}
 	slices.Sort(have)

@@ -51,7 +51,7 @@ type FileForecast struct {
 	Path  string `json:"path"`
 	Owner string `json:"owner"`
 	Class string `json:"class"`
-	Size  int64  `json:"size"`
+	Size  int64  `json:"size"` // of an archive, of its content
 
 	Unread    int64 `json:"bytes_unread"` // half a line at the end included
 	Lines     int64 `json:"lines_to_ship"`

@@ -32,15 +32,19 @@ func (c *caster) file(ctx context.Context, t *target) error {
 		c.refuse(t.Path, err)
 		return nil
 	}
-	if what, binary := c.sniff(f, t); binary {
-		c.refuse(t.Path, &tail.RefusedError{Why: what})
+	text, size, err := c.unpack(f, t, info)
+	if what, binary := c.sniff(text, t); err == nil && binary {
+		err = &tail.RefusedError{Why: what}
+	}
+	if err != nil {
+		c.refuse(t.Path, err)
 		return nil
 	}
-	if t.rec != nil && !c.known.holds(f, t.rec, info.Size()) {
+	if t.rec != nil && !c.known.holds(text, t.rec, size) {
 		t.num, t.rec = 0, nil // rewritten: its next generation begins
 	}
 	out := FileForecast{
-		Path: t.Path, Owner: owner(info), Class: t.Rule.Class, Size: info.Size(), OpenBy: c.open[t.id],
+		Path: t.Path, Owner: owner(info), Class: t.Rule.Class, Size: size, OpenBy: c.open[t.id],
 		FileSystem: c.device(t),
 	}
 	s := c.scale(t, &out)
@@ -48,7 +52,7 @@ func (c *caster) file(ctx context.Context, t *target) error {
 	for _, v := range c.known.planned(t.num, c.now) {
 		s.sealed(v, c.known.unshipped[v.Batch])
 	}
-	if err := c.unread(ctx, f, t, info, s); err != nil {
+	if err := c.unread(ctx, text, t, info, s); err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -61,8 +65,8 @@ func (c *caster) file(ctx context.Context, t *target) error {
 }
 
 // sniff looks at the file's begin, as a run does before it takes a file.
-func (c *caster) sniff(f *os.File, t *target) (what string, binary bool) {
-	if t.Rule.Opaque {
+func (c *caster) sniff(f io.ReaderAt, t *target) (what string, binary bool) {
+	if t.Rule.Opaque || f == nil {
 		return "", false
 	}
 	n, err := f.ReadAt(c.buf[:tail.SniffSize], 0)
@@ -141,7 +145,7 @@ func (c *caster) record(t *target, size int64) ledger.File {
 		return *t.rec
 	}
 	return ledger.File{
-		Class: t.Rule.Class, ID: ledger.FileID{Born: t.born},
+		Class: t.Rule.Class, ID: ledger.FileID{Born: t.born}, Packed: t.packed,
 		First: ledger.Point{At: c.now.Unix(), Size: size},
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"time"
 
 	"swab/ledger"
@@ -16,9 +15,10 @@ import (
 
 // unread streams what no event accounts for and puts it on the scale, range
 // by range.
-func (c *caster) unread(ctx context.Context, f *os.File, t *target, info fs.FileInfo, s *scale) error {
-	rec := c.record(t, info.Size())
-	s.out.Unread = info.Size() - rec.Cursor
+func (c *caster) unread(ctx context.Context, f io.ReaderAt, t *target, info fs.FileInfo, s *scale) error {
+	size := s.out.Size
+	rec := c.record(t, size)
+	s.out.Unread = size - rec.Cursor
 	if rec.Follows() != 0 {
 		s.out.Unread = 0 // its original gives what it holds
 	}
@@ -30,7 +30,7 @@ func (c *caster) unread(ctx context.Context, f *os.File, t *target, info fs.File
 		return nil
 	}
 	if t.Rule.Opaque {
-		r := ledger.Range{From: rec.Cursor, To: info.Size(), Oldest: info.ModTime().Unix()}
+		r := ledger.Range{From: rec.Cursor, To: size, Oldest: info.ModTime().Unix()}
 		if c.written(t.id) {
 			s.note(r.Oldest, "modified")
 			s.idle = "whole files are taken when they are closed, and this one is being written"
@@ -39,9 +39,16 @@ func (c *caster) unread(ctx context.Context, f *os.File, t *target, info fs.File
 		s.unread(r, "modified")
 		return nil
 	}
-	u := &unreadFile{f: f, rule: t.Rule, rec: rec, size: info.Size(), now: c.now, at: rec.Cursor, line: rec.Cursor, zeros: rec.Cursor == 0}
+	if rec.Packed != nil && c.written(t.id) {
+		s.idle = "an archive is taken when it is closed, and this one is being written"
+		return nil
+	}
+	u := &unreadFile{f: f, rule: t.Rule, rec: rec, size: size, now: c.now, at: rec.Cursor, line: rec.Cursor, zeros: rec.Cursor == 0}
 	// The daemon looks at sizes alone before it lets unread bytes expire.
 	bound := rec.Oldest(rec.Cursor)
+	if rec.Packed != nil {
+		bound = rec.Packed.Oldest
+	}
 	s.expires = s.expires && !c.now.Before(dueAt(bound, s.policy))
 	for u.at < u.size {
 		if err := ctx.Err(); err != nil {
@@ -68,7 +75,7 @@ func (c *caster) unread(ctx context.Context, f *os.File, t *target, info fs.File
 // unreadFile is a file on its way through the forecast.
 type unreadFile struct {
 	rule     tail.Rule
-	f        *os.File
+	f        io.ReaderAt
 	rec      ledger.File
 	at, size int64
 	line     int64 // behind the last newline
@@ -108,7 +115,7 @@ func (u *unreadFile) next(buf []byte, emit func(ledger.Range, string)) error {
 		u.zeros = len(text) == 0
 	}
 	oldest, known := u.age(text)
-	if u.open.Len() > 0 && !u.midline && u.rule.Splits(oldest, u.open.Oldest, u.now) {
+	if u.open.Len() > 0 && !u.midline && u.rec.Packed == nil && u.rule.Splits(oldest, u.open.Oldest, u.now) {
 		u.end(emit)
 	}
 	if u.open.Len() == 0 {
@@ -139,6 +146,12 @@ func (u *unreadFile) age(text []byte) (oldest int64, known string) {
 
 // bound is what sizes and birth say of the byte at off.
 func (u *unreadFile) bound(off int64) (oldest int64, known string) {
+	if p := u.rec.Packed; p != nil { // all of it goes at once
+		if p.Oldest == 0 {
+			return 0, "unknown"
+		}
+		return min(p.Oldest, u.now.Unix()), "line time"
+	}
 	switch oldest = u.rec.Oldest(off); {
 	case oldest == 0:
 		return 0, "unknown"

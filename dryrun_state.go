@@ -3,6 +3,7 @@ package swab
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -41,10 +42,11 @@ type target struct {
 	id   inode
 	born int64 // ns since 1970, 0 unknown
 
-	num  uint64       // in the ledger; 0 for a file it does not know
-	rec  *ledger.File // what the ledger knows of it
-	away bool
-	rest bool // no glob leads to it
+	num    uint64       // in the ledger; 0 for a file it does not know
+	rec    *ledger.File // what the ledger knows of it
+	away   bool
+	rest   bool           // no glob leads to it
+	packed *ledger.Packed // of an archive that the ledger does not know
 }
 
 func inodeOf(info fs.FileInfo) inode {
@@ -230,7 +232,10 @@ func (k *known) planned(num uint64, now time.Time) []retain.Verdict {
 // holds tells whether an open file still has the generation that the ledger
 // knows: it reaches to the cursor, and the marked bytes are what they were, or
 // overwritten by us.
-func (k *known) holds(f *os.File, rec *ledger.File, size int64) bool {
+func (k *known) holds(f io.ReaderAt, rec *ledger.File, size int64) bool {
+	if rec.Packed != nil && rec.Packed.Sums != (ledger.BatchID{}) {
+		return true // it is being overwritten
+	}
 	if size < rec.Cursor {
 		return false
 	}

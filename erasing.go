@@ -61,7 +61,8 @@ func (d *Daemon) erase(ctx context.Context) error {
 		if len(plan) == 0 {
 			break
 		}
-		plan = firstPass(plan)
+		plan, err := d.packSums(firstPass(plan), failed)
+		errs = errors.Join(errs, err)
 		if err := d.intend(plan); err != nil {
 			if raced++; raced < 3 && d.ledger.Broken() == nil {
 				continue // shipped or closed since it was planned: the next plan knows
@@ -92,7 +93,7 @@ func (d *Daemon) hints() retain.Hints {
 		},
 		Nameless: func(num uint64) bool {
 			f := d.files.File(num)
-			return f != nil && f.Nameless()
+			return f != nil && f.Forsaken()
 		},
 	}
 }
@@ -102,7 +103,8 @@ func (d *Daemon) hints() retain.Hints {
 func firstPass(plan []retain.Verdict) []retain.Verdict {
 	var total int64
 	for i, v := range plan {
-		if total += v.Range.Len(); total > erasePass && i > 0 {
+		inside := i > 0 && v.Packed && plan[i-1].Range.File == v.Range.File
+		if total += v.Range.Len(); total > erasePass && i > 0 && !inside {
 			return plan[:i]
 		}
 	}
@@ -157,7 +159,9 @@ func (d *Daemon) overwrite(plan []retain.Verdict) (failed []uint64, err error) {
 		}
 		if ferr := d.overwriteFile(num, plan[:n]); ferr != nil {
 			failed = append(failed, num)
-			err = errors.Join(err, ferr)
+			if !errors.Is(ferr, errSought) {
+				err = errors.Join(err, ferr)
+			}
 		}
 		plan = plan[n:]
 	}
@@ -175,6 +179,9 @@ func (d *Daemon) overwriteFile(num uint64, list []retain.Verdict) error {
 		if d.ended(num) {
 			return nil // its ranges are closed with it; the next plan knows
 		}
+		if d.files.Sought(num) {
+			return errSought
+		}
 		return fmt.Errorf("file %d is not open; its raw bytes cannot be overwritten", num)
 	}
 	err := d.overwriteOpen(f, num, list)
@@ -183,6 +190,9 @@ func (d *Daemon) overwriteFile(num uint64, list []retain.Verdict) error {
 }
 
 func (d *Daemon) overwriteOpen(f *tail.File, num uint64, list []retain.Verdict) error {
+	if list[0].Packed {
+		return d.overwritePacked(f, num, list)
+	}
 	fill, err := d.fillOf(f, list[0].Class)
 	if err != nil {
 		return err
@@ -245,6 +255,10 @@ func (d *Daemon) overwriteOpen(f *tail.File, num uint64, list []retain.Verdict) 
 	d.reached(stepErased)
 	return failed
 }
+
+// errSought says that a file was not found so far: the next sweeps tell what
+// became of it.
+var errSought = errors.New("the file is looked for")
 
 // ended tells whether a generation is no more.
 func (d *Daemon) ended(num uint64) (ended bool) {

@@ -34,7 +34,7 @@ func (d *Daemon) finishFiles() error {
 			if err := d.files.Finish(f); err != nil {
 				return err
 			}
-		case errors.Is(err, fs.ErrNotExist), errors.Is(err, tail.ErrOtherGeneration), errors.Is(err, retain.ErrInUse):
+		case errors.Is(err, fs.ErrNotExist), errors.Is(err, tail.ErrOtherGeneration), errors.Is(err, tail.ErrPacking), errors.Is(err, retain.ErrInUse):
 			// Gone already, rewritten, or still written: the next look knows.
 		default:
 			d.told.say(d.log.Warn, "finish/"+d.fileName(f), "a finished log is left where it is, empty of raw bytes", "file", d.fileName(f), "error", d.clean(err))

@@ -146,6 +146,7 @@ func (d *Daemon) collect(ctx context.Context, l *lane, force bool) (bool, error)
 	}
 	all := waiting
 	if waiting = d.room(l, all, now); len(waiting) == 0 {
+		d.warnNear(l, all, now)
 		if d.contact.isUp() || !d.storeIsDown(l, all, now) {
 			return false, nil // the next put makes room: sealing comes before expiring
 		}
@@ -235,7 +236,7 @@ func (l *lane) due(list []tail.Waiting, cfg *config.Config, now time.Time, force
 
 // nearLimit is from four fifths of the limit on, as far as sizes tell.
 func (l *lane) nearLimit(w tail.Waiting, now time.Time) bool {
-	return w.Oldest == 0 || l.near(w.Oldest, now)
+	return l.near(w.Oldest, now)
 }
 
 // saysOld tells whether a line has it that it is near its limit. That is good
@@ -244,8 +245,12 @@ func (l *lane) saysOld(w tail.Waiting, now time.Time) bool {
 	return w.Said != 0 && l.near(w.Said, now)
 }
 
-func (l *lane) near(at int64, now time.Time) bool {
-	return now.Sub(time.Unix(at, 0)) >= l.class.RawLimit/5*4
+func (l *lane) near(at int64, now time.Time) bool { return nearLimit(at, l.class.RawLimit, now) }
+
+// nearLimit tells whether bytes written at a time (Unix seconds, 0 unknown) are
+// past four fifths of a limit.
+func nearLimit(at int64, limit time.Duration, now time.Time) bool {
+	return at == 0 || now.Sub(time.Unix(at, 0)) >= limit/5*4
 }
 
 // seal closes one batch of what waits. A file that is rewritten as it is read,

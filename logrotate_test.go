@@ -1,8 +1,10 @@
 package swab
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -13,6 +15,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/klauspost/compress/gzip"
 )
 
 // logrotate is the real one, on the bench's a.log.
@@ -134,7 +138,7 @@ func rotating(b *bench, l *logrotate, class string, reopen int) int {
 	if err := os.Mkdir(old, 0o755); err != nil {
 		b.t.Fatal(err)
 	}
-	args := []string{"--exclude", b.logs + "/*.gz", "--log", class + "=" + old + "/*"}
+	args := []string{"--log", class + "=" + old + "/*"}
 	stop := b.daemonOn(class, append(args, "--batch-age", "30ms", "--sweep", "30ms")...)
 	for range 12 {
 		before := len(b.objects())
@@ -162,6 +166,8 @@ func TestInvariant5UnderLogrotateByRename(t *testing.T) {
 		{40, []string{"create 0644"}},
 		{1, []string{"create 0644", "dateext", "dateformat -%Y%m%d-%s"}},
 		{40, []string{"create 0644", "dateext", "dateformat -%Y%m%d-%s", "extension .log"}},
+		{1, []string{"create 0644", "compress"}},
+		{1, []string{"create 0644", "compress", "dateext", "dateformat -%Y%m%d-%s", "extension .log"}},
 		{1, []string{"create 0644", "compress", "delaycompress"}},
 		{1, []string{"create 0644", "maxsize 4k"}},
 		{40, []string{"create 0644", "olddir ../old"}},
@@ -193,6 +199,8 @@ func TestInvariant5UnderLogrotateByCopy(t *testing.T) {
 		{"copytruncate"},
 		{"copytruncate", "dateext", "dateformat -%Y%m%d-%s", "extension .log"},
 		{"copytruncate", "maxsize 4k"},
+		{"copytruncate", "compress"},
+		{"copytruncate", "compress", "delaycompress"},
 		{"copytruncate", "olddir ../old"},
 		{"copy"},
 		{"copy", "dateext", "dateformat -%Y%m%d-%s"},
@@ -269,6 +277,15 @@ func onDisk(t testing.TB, dir string) map[int]int {
 		p, err := os.ReadFile(filepath.Join(dir, e))
 		if err != nil {
 			t.Fatal(err)
+		}
+		if filepath.Ext(e) == ".gz" {
+			r, err := gzip.NewReader(bytes.NewReader(p))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if p, err = io.ReadAll(r); err != nil {
+				t.Fatal(err)
+			}
 		}
 		seen, _ := numbersIn(string(p))
 		maps.Copy(all, seen)

@@ -92,6 +92,9 @@ func (d *Daemon) Snapshot() status.Snapshot {
 			for _, r := range b.Ranges {
 				if c := classes[r.Class]; c != nil && !r.Gone {
 					older(c, r.Oldest, now)
+					if !b.Shipped && r.Intent == "" && nearLimit(r.Oldest, c.Limit, now) {
+						c.NearSealed += r.Len()
+					}
 				}
 			}
 		}
@@ -131,8 +134,16 @@ func (d *Daemon) showFile(c *status.Class, f *tail.File, now time.Time) {
 	c.LimitHeld = c.LimitHeld && f.EraseMode() != string(config.EraseOff)
 	if oldest, unread := f.OldestUnread(); unread {
 		older(c, oldest, now)
+		// What waits for a moment is no trouble, however old a copied log may be.
+		if f.EraseMode() != string(config.EraseOff) && nearLimit(oldest, c.Limit, now) && f.WaitsFor(now) > nearPatience {
+			c.NearUnsealed += f.Unread()
+		}
 	}
 }
+
+// nearPatience is how long bytes near their limit may wait to be sealed before
+// that is trouble: a lane looks four times a second, a batch takes seconds.
+const nearPatience = time.Minute
 
 // older notes a raw byte's time of writing (Unix seconds, 0 unknown).
 func older(c *status.Class, oldest int64, now time.Time) {

@@ -48,6 +48,27 @@ func (d *Daemon) room(l *lane, list []tail.Waiting, now time.Time) []tail.Waitin
 	return list
 }
 
+// warnNear tells of bytes near their limit that cannot be sealed, while there is
+// time to do something.
+func (d *Daemon) warnNear(l *lane, waiting []tail.Waiting, now time.Time) {
+	var bytes, oldest int64
+	for _, w := range waiting {
+		if l.nearLimit(w, now) && !l.overdue(w.Oldest, now) {
+			bytes += w.Bytes
+			if oldest == 0 || w.Oldest < oldest {
+				oldest = w.Oldest
+			}
+		}
+	}
+	if bytes == 0 {
+		d.told.over("near/" + l.class.Name)
+		return
+	}
+	left := time.Unix(oldest, 0).Add(l.class.RawLimit).Sub(now)
+	d.told.say(d.log.Warn, "near/"+l.class.Name, "raw bytes are near their limit and cannot be sealed, since the spool is full; at the limit they are lost",
+		"class", l.class.Name, "bytes", bytes, "left", left.Round(time.Second))
+}
+
 // diskRoom tells whether the disk of the spool has room for what may wait as
 // well, and makes the reserve whole again when it has.
 func (d *Daemon) diskRoom(now time.Time) bool {

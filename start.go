@@ -283,7 +283,10 @@ func (d *Daemon) closeState() error {
 	var errs error
 	if d.ledger == nil {
 		for _, dir := range slices.Backward(d.made) {
-			errs = errors.Join(errs, os.Remove(dir))
+			// What a ledger that could not be begun left stays, for the next start.
+			if err := os.Remove(dir); !errors.Is(err, syscall.ENOTEMPTY) {
+				errs = errors.Join(errs, err)
+			}
 		}
 	}
 	if d.files != nil {

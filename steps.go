@@ -22,6 +22,9 @@ const (
 	stepCompared  step = "compared"  // a copy's sums have their name in the spool; no event yet
 	stepInherited step = "inherited" // the copied event is in the ledger
 
+	stepPacking step = "packing" // the sums of an archive as it lies on the disk have their name in the spool; no event yet
+	stepPacked  step = "packed"  // the packed event is in the ledger; no intent yet
+
 	stepKeyMade      step = "key made"      // a day's key of pseudonyms is on the disk; no event yet
 	stepKeyDestroyed step = "key destroyed" // such a key is overwritten and unlinked; no event yet
 	stepJoining      step = "joining"       // the sums of joined ranges have their name in the spool; no event yet
@@ -42,6 +45,9 @@ var segmentSteps = [...]step{stepSegmentPut, stepAnchored}
 
 // joinSteps lists those of ranges that are kept, before they come to their limit.
 var joinSteps = [...]step{stepJoining, stepJoined}
+
+// packSteps lists those of an archive, before it is overwritten as a whole.
+var packSteps = [...]step{stepPacking, stepPacked}
 
 // reached tells a test where the daemon is.
 func (d *Daemon) reached(s step) {

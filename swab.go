@@ -23,6 +23,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -204,7 +205,7 @@ func (d *Daemon) passOnce(ctx context.Context, progress func(Progress)) error {
 		}
 	}
 	d.once.Do(func() { close(d.drain) })
-	if err := d.sweep(); err != nil {
+	if err := d.sweepOut(ctx, sweepsAtOnce); err != nil { // what became of a log says what is read of its archive
 		return err
 	}
 	if len(d.streams) == 0 {
@@ -223,7 +224,7 @@ func (d *Daemon) passOnce(ctx context.Context, progress func(Progress)) error {
 	if err := d.erase(ctx); err != nil {
 		return errors.Join(shipErr, err)
 	}
-	if err := d.sweepOut(ctx); err != nil {
+	if err := d.sweepOut(ctx, math.MaxInt); err != nil {
 		return errors.Join(shipErr, err)
 	}
 	if slices.ContainsFunc(d.files.Files(), (*tail.File).Nameless) { // removed meanwhile
@@ -239,18 +240,23 @@ func (d *Daemon) passOnce(ctx context.Context, progress func(Progress)) error {
 	return errors.Join(shipErr, stop)
 }
 
+// sweepsAtOnce is after how many sweeps what is to be decided waits for somebody
+// else.
+const sweepsAtOnce = 5
+
 // sweepOut sweeps until it is known what became of every file that was not
 // found: the first sweeps tell, unless somebody still writes what may be its copy.
-func (d *Daemon) sweepOut(ctx context.Context) error {
-	const atOnce, pause = 5, 100 * time.Millisecond
-	for k := 0; ; k++ {
+// It sweeps times times at the most.
+func (d *Daemon) sweepOut(ctx context.Context, times int) error {
+	const pause = 100 * time.Millisecond
+	for k := range times {
 		if err := d.sweep(); err != nil {
 			return err
 		}
 		if !d.files.Missing() {
 			return nil
 		}
-		if k < atOnce {
+		if k < sweepsAtOnce {
 			continue
 		}
 		select {
@@ -259,6 +265,7 @@ func (d *Daemon) sweepOut(ctx context.Context) error {
 		case <-time.After(pause):
 		}
 	}
+	return nil
 }
 
 // tellUnread says what one pass had to leave: lines that are not whole yet.
@@ -324,6 +331,9 @@ func (d *Daemon) sweepLoop(ctx context.Context) error {
 			}
 			seen = now
 		}
+		if d.files.Measuring() && ctx.Err() == nil {
+			continue
+		}
 		select {
 		case <-ctx.Done():
 			return nil
@@ -339,6 +349,16 @@ const seenEvery = time.Minute
 // sweep looks at the directories, and lets copies inherit. A generation that
 // ended waits for that; then one more look begins the next one.
 func (d *Daemon) sweep() error {
+	for {
+		if err := d.sweepSome(); err != nil || !d.files.Measuring() {
+			return err
+		}
+	}
+}
+
+// sweepSome is a sweep that leaves archives for the next one which it would
+// take long to measure.
+func (d *Daemon) sweepSome() error {
 	for {
 		if err := d.files.Sweep(d.clock.Now()); err != nil {
 			return fmt.Errorf("sweep: %w", err)
@@ -358,7 +378,7 @@ func (d *Daemon) sweep() error {
 // ledger does.
 func (d *Daemon) sweepOn() error {
 	d.takeReveals()
-	err := d.sweep()
+	err := d.sweepSome()
 	if err == nil || d.ledger.Broken() != nil {
 		d.told.over("sweep")
 		return err

@@ -62,6 +62,8 @@ func checkClassName(name string) error {
 		return errors.New(`"joined" cannot name a class: the ledger names ranges by it that are kept for a while`)
 	case "expire":
 		return errors.New(`"expire" cannot name a class: the ledger names ranges by it that were never sealed`)
+	case "packed":
+		return errors.New(`"packed" cannot name a class: the ledger names archives by it`)
 	case "copy":
 		return errors.New(`"copy" cannot name a class: the ledger names ranges by it that were read elsewhere`)
 	}

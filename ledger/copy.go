@@ -79,6 +79,9 @@ func (f *File) born() int64 {
 	if f.Origin != nil {
 		born = f.Origin.Born
 	}
+	if f.Packed != nil && f.Origin == nil {
+		return 0 // what is in it is older than itself
+	}
 	if born > f.First.At+bornSlack {
 		return 0
 	}
@@ -157,6 +160,9 @@ func (s *State) inherit(e *Event, f, in *File, sum string) error {
 	}
 	last := c.Ranges[len(c.Ranges)-1]
 	f.Tail, f.Cut = last.Tail, last.Cut
+	for _, r := range c.Ranges {
+		f.grownOld(r.Oldest)
+	}
 	s.Copies++
 	s.Batches[c.Batch] = b
 	if with := s.lastUnshipped(c.In, c.To); with != nil {

@@ -37,6 +37,9 @@ func (s *State) applyErase(e *Event) error {
 			return fmt.Errorf("batch %s has its intent since it expired", ref.Batch)
 		}
 		for _, i := range list {
+			if err := s.mayUnpack(b.Ranges[i].File); err != nil {
+				return fmt.Errorf("batch %s range %d: %w", ref.Batch, i, err)
+			}
 			if err := s.mayErase(e.Erase.Reason, b, &b.Ranges[i], e.At); err != nil {
 				return fmt.Errorf("batch %s range %d: %w", ref.Batch, i, err)
 			}
@@ -53,7 +56,7 @@ func (s *State) applyErase(e *Event) error {
 
 // mayErase is invariant 2's first half: erasing needs a reason.
 func (s *State) mayErase(why Reason, b *Batch, r *BatchRange, now time.Time) error {
-	policy, due, err := s.limit(r.Class, r.Oldest, now)
+	policy, due, err := s.limit(r.Class, s.oldestWith(r.Range), now)
 	if err != nil {
 		return err
 	}
@@ -115,8 +118,12 @@ func (s *State) applyErased(e *Erased) error {
 			return err
 		}
 		for _, i := range list {
-			if r := &b.Ranges[i]; r.Intent == "" && !r.Gone {
+			r := &b.Ranges[i]
+			if r.Intent == "" && !r.Gone {
 				return fmt.Errorf("batch %s range %d: no intent", ref.Batch, i)
+			}
+			if err := s.mayUnpack(r.File); err != nil {
+				return fmt.Errorf("batch %s range %d: %w", ref.Batch, i, err)
 			}
 		}
 	}
@@ -140,6 +147,7 @@ func (s *State) applyErased(e *Erased) error {
 			a.Removed += min(removed, gone)
 			a.Erased += gone - min(removed, gone)
 			f.Intent = without(f.Intent, whole)
+			s.unpacked(f)
 		}
 		s.settle(ref.Batch)
 	}
@@ -160,6 +168,9 @@ func (s *State) settled(id BatchID) bool {
 	}
 	if id.Class == JoinedClass {
 		return id.Number <= s.Joins && id.Number > 0
+	}
+	if id.Class == PackedClass {
+		return id.Number <= s.Packs && id.Number > 0
 	}
 	c := s.Classes[id.Class]
 	return c != nil && id.Number <= c.Sealed && id.Number > 0
@@ -188,7 +199,7 @@ func (s *State) applyExpire(e *Event, sum string) error {
 	if f.Stream != "" {
 		return fmt.Errorf("file %d is a stream: there is nothing to overwrite", x.Range.File)
 	}
-	if _, due, err := s.limit(f.Class, x.Range.Oldest, e.At); err != nil {
+	if _, due, err := s.limit(f.Class, s.oldestWith(x.Range), e.At); err != nil {
 		return fmt.Errorf("file %d: %w", x.Range.File, err)
 	} else if !due {
 		return fmt.Errorf("file %d: range [%d, %d) is not at its limit", x.Range.File, x.Range.From, x.Range.To)

@@ -27,6 +27,7 @@ const (
 	KindCopied   Kind = "copied"
 	KindJoined   Kind = "joined"
 	KindRecalled Kind = "recalled"
+	KindPacked   Kind = "packed"
 	KindClose    Kind = "close"
 	KindRefused  Kind = "refused"
 	KindKey      Kind = "key"
@@ -50,28 +51,29 @@ type Event struct {
 	// Kind repeats which pointer is set, for grep.
 	Kind Kind `json:"ev"`
 
-	Start    *Start     `json:"start,omitempty"`
-	Fork     *Fork      `json:"fork,omitempty"`
-	Policy   *Policy    `json:"policy,omitempty"`
-	Snapshot *Snapshot  `json:"snapshot,omitempty"`
-	Open     *FileOpen  `json:"open,omitempty"`
-	Seen     *Seen      `json:"seen,omitempty"`
-	Seal     *Seal      `json:"seal,omitempty"`
-	Ship     *Ship      `json:"ship,omitempty"`
-	Erase    *Erase     `json:"erase,omitempty"`
-	Erased   *Erased    `json:"erased,omitempty"`
-	Expire   *Expire    `json:"expire,omitempty"`
-	Lost     *Lost      `json:"lost,omitempty"`
-	Copied   *Copied    `json:"copied,omitempty"`
-	Joined   *Joined    `json:"joined,omitempty"`
-	Recalled *Recalled  `json:"recalled,omitempty"`
-	Close    *FileClose `json:"close,omitempty"`
-	Refused  *Refused   `json:"refused,omitempty"`
-	Key      *KeyEvent  `json:"key,omitempty"`
-	Reveal   *Reveal    `json:"reveal,omitempty"`
-	Anchor   *Anchor    `json:"anchor,omitempty"`
-	Cut      *Cut       `json:"cut,omitempty"`
-	Stop     *Stop      `json:"stop,omitempty"`
+	Start    *Start      `json:"start,omitempty"`
+	Fork     *Fork       `json:"fork,omitempty"`
+	Policy   *Policy     `json:"policy,omitempty"`
+	Snapshot *Snapshot   `json:"snapshot,omitempty"`
+	Open     *FileOpen   `json:"open,omitempty"`
+	Seen     *Seen       `json:"seen,omitempty"`
+	Seal     *Seal       `json:"seal,omitempty"`
+	Ship     *Ship       `json:"ship,omitempty"`
+	Erase    *Erase      `json:"erase,omitempty"`
+	Erased   *Erased     `json:"erased,omitempty"`
+	Expire   *Expire     `json:"expire,omitempty"`
+	Lost     *Lost       `json:"lost,omitempty"`
+	Copied   *Copied     `json:"copied,omitempty"`
+	Joined   *Joined     `json:"joined,omitempty"`
+	Recalled *Recalled   `json:"recalled,omitempty"`
+	Packed   *PackedSums `json:"packed,omitempty"`
+	Close    *FileClose  `json:"close,omitempty"`
+	Refused  *Refused    `json:"refused,omitempty"`
+	Key      *KeyEvent   `json:"key,omitempty"`
+	Reveal   *Reveal     `json:"reveal,omitempty"`
+	Anchor   *Anchor     `json:"anchor,omitempty"`
+	Cut      *Cut        `json:"cut,omitempty"`
+	Stop     *Stop       `json:"stop,omitempty"`
 }
 
 // Start is written by every start of the daemon.
@@ -199,8 +201,10 @@ type FileOpen struct {
 	// Stream is set for a stream, "stdin" or "fifo", which has no identity and
 	// no size at first sight. Its offsets count from the number's begin.
 	Stream string `json:"stream,omitempty"`
+	// Packed is set for an archive.
+	Packed *Packed `json:"packed,omitempty"`
 	// Size is what the file held at first sight, in bytes: older than swab's
-	// first sight of it.
+	// first sight of it. Of an archive, the length of its content.
 	Size int64 `json:"size"`
 	// SizeAt is when Size was read, Unix seconds; 0: at the event's time, which
 	// may be later than bytes that came after.
@@ -431,7 +435,8 @@ func (e *Event) content() (Kind, error) {
 		{KindOpen, e.Open != nil}, {KindSeen, e.Seen != nil}, {KindSeal, e.Seal != nil},
 		{KindShip, e.Ship != nil}, {KindErase, e.Erase != nil}, {KindErased, e.Erased != nil},
 		{KindExpire, e.Expire != nil}, {KindLost, e.Lost != nil}, {KindCopied, e.Copied != nil},
-		{KindJoined, e.Joined != nil}, {KindRecalled, e.Recalled != nil}, {KindClose, e.Close != nil},
+		{KindJoined, e.Joined != nil}, {KindRecalled, e.Recalled != nil},
+		{KindPacked, e.Packed != nil}, {KindClose, e.Close != nil},
 		{KindRefused, e.Refused != nil}, {KindKey, e.Key != nil}, {KindCut, e.Cut != nil},
 		{KindReveal, e.Reveal != nil}, {KindAnchor, e.Anchor != nil}, {KindStop, e.Stop != nil},
 	} {

@@ -59,6 +59,8 @@ func (s *State) apply(e *Event, sum string) error {
 		err = s.applyJoined(e, sum)
 	case KindRecalled:
 		err = s.applyRecalled(e.Recalled)
+	case KindPacked:
+		err = s.applyPacked(e, sum)
 	case KindClose:
 		err = s.applyClose(e.Close)
 	case KindKey:
@@ -115,6 +117,9 @@ func (s *State) applyOpen(e *Event) error {
 	if !o.legalStream() {
 		return fmt.Errorf("file %d: no stream %q", o.File, o.Stream)
 	}
+	if !o.legalPacked() {
+		return fmt.Errorf("file %d: no archive", o.File)
+	}
 	if o.Size < 0 || o.Class == "" || !IsObject(o.Class) {
 		return fmt.Errorf("file %d: size %d, class %q", o.File, o.Size, o.Class)
 	}
@@ -124,6 +129,9 @@ func (s *State) applyOpen(e *Event) error {
 	}
 	if err := s.follow(f, o); err != nil {
 		return err
+	}
+	if o.Packed != nil {
+		f.Packed = new(*o.Packed)
 	}
 	s.NextFile++
 	s.Files[o.File] = f
@@ -200,6 +208,7 @@ func (s *State) advance(r Range, cursors map[uint64]int64) error {
 func (s *State) advanceTo(f *File, r Range) {
 	s.growTo(f, r.To)
 	f.Cursor, f.Tail, f.Cut = r.To, r.Tail, r.Cut
+	f.grownOld(r.Oldest)
 	if f.Head == nil && r.From == 0 {
 		f.Head = r.Head
 	}
@@ -305,6 +314,9 @@ func (s *State) applyClose(c *FileClose) error {
 	a.Present -= left
 	a.Removed += left
 	delete(s.Files, c.File)
+	if f.Packed != nil {
+		delete(s.Batches, f.Packed.Sums)
+	}
 	s.release(c.File, f.Heir)
 	for id, b := range s.Batches {
 		b.Away.without(c.File)
@@ -354,6 +366,9 @@ func (s *State) KeysInUse() map[string]bool {
 		}
 	}
 	for _, f := range s.Files {
+		if f.Packed != nil && f.Gone.Len() < f.Size {
+			used[f.Packed.Sum.Day] = true
+		}
 		for _, m := range f.Tail {
 			if f.Gone.Covered(Extent{m.Off, m.Off + int64(m.Len)}) < int64(m.Len) {
 				used[m.Day] = true

@@ -18,7 +18,7 @@ const JoinedClass = "joined"
 // reserved classes hold ranges that go another way, and have no more in the
 // spool than their sums; of [LedgerClass] there is no batch at all.
 func IsObject(class string) bool {
-	return class != ExpireClass && class != CopyClass && class != JoinedClass && class != LedgerClass
+	return class != ExpireClass && class != CopyClass && class != JoinedClass && class != PackedClass && class != LedgerClass
 }
 
 // Joined puts ranges of shipped batches, of one class and one key of the sums,

@@ -38,6 +38,8 @@ type State struct {
 	Anchored int `json:"anchored,omitempty"`
 	// Joins counts the batches "joined/NUMBER" that there were.
 	Joins uint64 `json:"joins,omitempty"`
+	// Packs counts the batches "packed/NUMBER" that there were.
+	Packs uint64 `json:"packs,omitempty"`
 
 	Policies map[string]Retention `json:"policies"`
 	Classes  map[string]*Class    `json:"classes"`
@@ -106,6 +108,8 @@ type File struct {
 	Stream string `json:"stream,omitempty"`
 	// Origin is set for a copy.
 	Origin *Origin `json:"origin,omitempty"`
+	// Packed is set for an archive.
+	Packed *Packed `json:"packed,omitempty"`
 	// Heir is the copy that has what was unread when the file ended.
 	Heir uint64 `json:"heir,omitempty"`
 	// First is the time and the size of first sight.
@@ -155,6 +159,8 @@ type Batch struct {
 	// Copies are shipped when this batch is: copies of its bytes, and of older
 	// ones.
 	Copies []BatchID `json:"copies,omitempty"`
+	// Packs is the archive that the sums are of, 0 for none.
+	Packs uint64 `json:"packs,omitempty"`
 	// Away is set while the ranges of a batch "joined/NUMBER" stand in its sums
 	// file alone; then Ranges is empty.
 	Away *AwayRanges `json:"away,omitempty"`
@@ -172,7 +178,7 @@ type BatchRange struct {
 
 // RawLeft tells whether any range of the batch is still raw.
 func (b *Batch) RawLeft() bool {
-	return b.Away.any() || slices.ContainsFunc(b.Ranges, func(r BatchRange) bool { return !r.Gone })
+	return b.Packs != 0 || b.Away.any() || slices.ContainsFunc(b.Ranges, func(r BatchRange) bool { return !r.Gone })
 }
 
 // PlainRanges returns the ranges alone.
@@ -315,6 +321,9 @@ func (s *State) Clone() *State {
 		if file.Origin != nil {
 			origin := *file.Origin
 			copied.Origin = &origin
+		}
+		if file.Packed != nil {
+			copied.Packed = new(*file.Packed)
 		}
 		c.Files[num] = &copied
 	}

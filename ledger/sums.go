@@ -38,6 +38,20 @@ func (k *SumKey) Mark(off int64, p []byte) Mark {
 	return Mark{Off: off, Len: len(p), Day: k.Day, Sum: hex.EncodeToString(sum[:])}
 }
 
+// MarkAll returns the keyed sum of all that r reads, which stands at 0 in its
+// file.
+func (k *SumKey) MarkAll(r io.Reader) (Mark, error) {
+	h, err := highwayhash.New128(k.key)
+	if err != nil {
+		return Mark{}, fmt.Errorf("key of %s: %w", k.Day, err)
+	}
+	n, err := io.Copy(h, r)
+	if err != nil {
+		return Mark{}, err
+	}
+	return Mark{Len: int(n), Day: k.Day, Sum: hex.EncodeToString(h.Sum(nil))}, nil
+}
+
 // Blocks returns how many blocks [from, to) touches: its blocks are
 // [max(from, i*BlockSize), min(to, (i+1)*BlockSize)).
 func Blocks(from, to int64) int64 {

@@ -20,8 +20,9 @@ const joinLeast = 4
 // something of them may be due now.
 func Recall(s *ledger.State, now time.Time, hints Hints) []ledger.BatchID {
 	var list []ledger.BatchID
+	packs := s.Archives()
 	for id, b := range s.Batches {
-		if b.Away != nil && awayDue(s.Policies[b.Away.Class], b, now, hints) {
+		if b.Away != nil && awayDue(s.Policies[b.Away.Class], b, packs, now, hints) {
 			list = append(list, id)
 		}
 	}
@@ -29,11 +30,11 @@ func Recall(s *ledger.State, now time.Time, hints Hints) []ledger.BatchID {
 	return list
 }
 
-func awayDue(policy ledger.Retention, b *ledger.Batch, now time.Time, hints Hints) bool {
+func awayDue(policy ledger.Retention, b *ledger.Batch, packs map[uint64]*ledger.Pack, now time.Time, hints Hints) bool {
 	for _, run := range b.Away.Files {
 		for num := run.From; num < run.To; num++ {
 			r := ledger.BatchRange{Range: ledger.Range{File: uint64(num), Oldest: b.Away.Oldest}, Class: b.Away.Class}
-			if decide(policy, b, r, now, hints).Erase != "" {
+			if decide(policy, b, r, packs[uint64(num)], now, hints).Erase != "" {
 				return true
 			}
 		}
@@ -84,6 +85,7 @@ func Rejoin(s *ledger.State, now time.Time) [][]ledger.BatchID {
 // to be joined: shipped, of one class, one key of the sums and one span of age.
 func Join(s *ledger.State, now time.Time, hints Hints) [][]ledger.Ref {
 	found := map[joinGroup]map[ledger.BatchID][]int{}
+	packs := s.Archives()
 	for id, b := range s.Batches {
 		if !b.Shipped || id.Class == ledger.ExpireClass {
 			continue
@@ -92,7 +94,7 @@ func Join(s *ledger.State, now time.Time, hints Hints) [][]ledger.Ref {
 			if r.Gone || r.Intent != "" || s.Files[r.File] == nil {
 				continue
 			}
-			v := decide(s.Policies[r.Class], b, r, now, hints)
+			v := decide(s.Policies[r.Class], b, r, packs[r.File], now, hints)
 			if v.Erase != "" || !v.Next.IsZero() && v.Next.Sub(now) <= JoinSpan {
 				continue
 			}

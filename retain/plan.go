@@ -20,6 +20,9 @@ type Verdict struct {
 	Erase ledger.Reason
 	// Redo: the ledger holds the intent already.
 	Redo bool
+	// Packed: the file is an archive. Its ranges are overwritten all at once, or
+	// none.
+	Packed bool
 	// Keep says why not yet, in words.
 	Keep string
 	// Due is when the range is at its limit; zero when it has none (erasing is
@@ -59,12 +62,18 @@ func Now(s *ledger.State, now time.Time, hints Hints) []Verdict {
 
 func plan(s *ledger.State, now time.Time, hints Hints, wanted func(Verdict) bool) []Verdict {
 	var list []Verdict
+	packs := s.Archives()
 	for id, b := range s.Batches {
 		for i, r := range b.Ranges {
 			if r.Gone {
 				continue
 			}
-			if v := decide(s.Policies[r.Class], b, r, now, hints); wanted(v) {
+			pack := packs[r.File]
+			v := decide(s.Policies[r.Class], b, r, pack, now, hints)
+			if pack != nil && pack.Away && v.Erase != "" {
+				continue // they are brought back first
+			}
+			if wanted(v) {
 				v.Batch, v.Index, v.Range, v.Class = id, i, r.Range, r.Class
 				list = append(list, v)
 			}
@@ -76,13 +85,22 @@ func plan(s *ledger.State, now time.Time, hints Hints, wanted func(Verdict) bool
 	return list
 }
 
-// decide is the rule for one range. What has no name left waits for nothing but
-// its seal: a class keeps raw bytes so that they can be read, and only as long
-// as swab holds the file can they be overwritten.
-func decide(policy ledger.Retention, b *ledger.Batch, r ledger.BatchRange, now time.Time, hints Hints) Verdict {
-	v := decideNamed(policy, b, r, now, hints)
-	if v.Erase == "" && !v.Due.IsZero() && hints.Nameless != nil && hints.Nameless(r.File) {
-		return Verdict{Erase: ledger.ReasonNameless, Due: v.Due}
+// decide is the rule for one range; pack is the archive that it is in, nil for
+// none. What has no name left waits for nothing but its seal: a class keeps raw
+// bytes so that they can be read, and only as long as swab holds the file can
+// they be overwritten.
+func decide(policy ledger.Retention, b *ledger.Batch, r ledger.BatchRange, pack *ledger.Pack, now time.Time, hints Hints) Verdict {
+	var v Verdict
+	if pack == nil {
+		v = decideNamed(policy, b, r, now, hints)
+	} else {
+		v = decidePacked(policy, b, r, pack, now, hints)
+	}
+	if v.Erase == "" && !v.Due.IsZero() && (pack == nil || pack.Whole) && hints.Nameless != nil && hints.Nameless(r.File) {
+		v = Verdict{Erase: ledger.ReasonNameless, Due: v.Due, Packed: v.Packed}
+	}
+	if pack != nil && r.Intent != "" && (pack.Intended || v.Erase != "") {
+		v.Erase, v.Redo, v.Keep = r.Intent, true, ""
 	}
 	return v
 }

@@ -1,7 +1,6 @@
 package retain
 
 import (
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,8 +10,6 @@ import (
 
 	"swab/ledger"
 )
-
-var writeGolden = flag.Bool("write-golden", false, "write the plan's golden files anew")
 
 // planEpoch is the time from which the golden files count.
 var planEpoch = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
@@ -106,7 +103,7 @@ func TestPlanIsWhatItsGoldenFilesSay(t *testing.T) {
 				}
 			}
 			path := filepath.Join("testdata", "plan", tt.name+".golden")
-			if *writeGolden {
+			if os.Getenv("UPDATE_GOLDEN") != "" {
 				if err := os.WriteFile(path, []byte(got.String()), 0o644); err != nil {
 					t.Fatal(err)
 				}

@@ -55,6 +55,7 @@ func badNight() Snapshot {
 		{What: "the clock and the store's Date disagree by 3 h", Do: "Mend the clock.", Red: true},
 	}
 	s.Classes[0].OldestRaw, s.Classes[0].Unerasable = 7*day+2*time.Hour, 1
+	s.Classes[0].NearUnsealed, s.Classes[2].NearSealed = 1_100_000_000, 3_000
 	s.Classes[1].LimitHeld = false
 	s.Classes[2].OldestUnknown, s.Classes[2].Files = true, 1
 	s.Classes[2].State = "store down, 412 tries; nothing is lost"

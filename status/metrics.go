@@ -121,6 +121,8 @@ func rawMetrics() []metric[Class] {
 			return c.OldestRaw.Seconds()
 		}),
 		classGauge("swab_raw_limit_seconds", "Age past which no raw byte stays on the host.", func(c Class) float64 { return c.Limit.Seconds() }),
+		classGauge("swab_raw_near_limit_unsealed_bytes", "Raw bytes past four fifths of their limit that are in no batch yet: at the limit they are lost.", func(c Class) float64 { return float64(c.NearUnsealed) }),
+		classGauge("swab_raw_near_limit_sealed_bytes", "Raw bytes past four fifths of their limit whose batch waits for the store.", func(c Class) float64 { return float64(c.NearSealed) }),
 		classGauge("swab_raw_limit_held", "1 if swab erases at the limit, 0 with --erase off.", func(c Class) float64 { return truth(c.LimitHeld) }),
 		classGauge("swab_files", "Files that are followed.", func(c Class) float64 { return float64(c.Files) }),
 		classGauge("swab_unerasable_files", "Files that can be read but not written.", func(c Class) float64 { return float64(c.Unerasable) }),

@@ -9,7 +9,8 @@ import (
 // AllProblems are the given ones and those that the snapshot implies, the red
 // ones first. Implied, and red: a store never met, a limit that is not held or
 // not kept, raw bytes of unknown age, and files that can be read but not
-// erased. Implied, and not red: refused files.
+// erased. Implied, and not red: refused files, and bytes that are near their
+// limit.
 func (s Snapshot) AllProblems() []Problem {
 	var red, rest []Problem
 	for _, p := range append(s.implied(), s.Problems...) {
@@ -59,11 +60,29 @@ func (c Class) implied() []Problem {
 		red(fmt.Sprintf("the age of some raw bytes is not known, so they count as past the limit of %s", age(c.Limit)),
 			"They are shipped first and then erased. If this stays, the store or the spool holds them up.")
 	}
+	if c.NearUnsealed+c.NearSealed > 0 {
+		out = append(out, c.near())
+	}
 	if c.Unerasable > 0 {
 		red(fmt.Sprintf("%s can be read but not erased", files(c.Unerasable)),
 			"Run swab as the owner of the logs, or add CAP_DAC_OVERRIDE, or ship only with --erase off. swab run --dry-run names the files.")
 	}
 	return out
+}
+
+// near is the warning before the limit. It is not red: nothing is lost yet.
+func (c Class) near() Problem {
+	const beyond = "past four fifths of the limit of "
+	if c.NearUnsealed == 0 {
+		return Problem{
+			What: fmt.Sprintf("%s: %s are not in the store and %s%s", c.Name, size(c.NearSealed), beyond, age(c.Limit)),
+			Do:   "Mend the store. At the limit they are erased all the same; the spool holds them until the store takes them.",
+		}
+	}
+	return Problem{
+		What: fmt.Sprintf("%s: %s could not be sealed yet and are %s%s", c.Name, size(c.NearUnsealed), beyond, age(c.Limit)),
+		Do:   "Mend the store, or raise --spool-limit and free the disk for it. At the limit they are erased, and lost.",
+	}
 }
 
 // past tells that raw bytes are known to be older than the limit.

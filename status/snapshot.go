@@ -57,8 +57,11 @@ type Class struct {
 	// the oldest they can be, and OldestRaw is only the least it can be.
 	OldestUnknown bool
 	Limit         time.Duration
-	LimitHeld     bool  // false with --erase off
-	Backlog       int64 // unread bytes
+	LimitHeld     bool // false with --erase off
+	// NearUnsealed and NearSealed are raw bytes past four fifths of the limit that
+	// are in no batch yet, and those that are sealed and not in the store.
+	NearUnsealed, NearSealed int64
+	Backlog                  int64 // unread bytes
 
 	Account                       ledger.Account
 	SealedBatches, ShippedBatches uint64    // ever

@@ -126,6 +126,10 @@ func (s *Set) adopt(fd *os.File, id ledger.FileID, rule Rule, place ledger.Place
 	}
 	if known {
 		f.rule = s.rule(s.ruleOf(rec.Class, rule))
+		f.asKnown(&rec)
+	} else {
+		f.stranger = &stranger{}
+		f.asArchive()
 	}
 	// What was text once may hold NULs by now, where it was overwritten.
 	if known && rec.Cursor == 0 && rec.Follows() == 0 {
@@ -176,6 +180,10 @@ const groupSize = 1000
 
 // beginAll numbers new files.
 func (s *Set) beginAll(fresh []*File, now time.Time) error {
+	fresh, err := s.packable(fresh, now)
+	if err != nil {
+		return err
+	}
 	for len(fresh) > 0 {
 		group := fresh[:min(groupSize, max(1, s.descriptors.max/parkShare), len(fresh))]
 		if err := s.beginGroup(group, now); err != nil {
@@ -233,11 +241,11 @@ func (s *Set) begin(files []*File, after uint64, events []ledger.Event, now time
 			return fmt.Errorf("new file: %w", pathless(err))
 		}
 		open := &ledger.FileOpen{
-			File: next + uint64(i), Class: f.rule.Class, ID: f.id, After: after, Size: info.Size(), SizeAt: now.Unix(),
-			CopyOf: f.copyOf, Copied: f.copied,
+			File: next + uint64(i), Class: f.rule.Class, ID: f.id, After: after, Size: f.length(info), SizeAt: now.Unix(),
+			CopyOf: f.copyOf, Copied: f.copied, Packed: f.packed(),
 		}
-		head := make([]byte, min(info.Size(), ledger.TailBytes))
-		if n, _ := fd.ReadAt(head, 0); n > 0 {
+		head := make([]byte, min(open.Size, ledger.TailBytes))
+		if n, _ := f.readAt(head, 0); n > 0 {
 			m := key.Mark(0, head[:n])
 			open.Head = &m
 		}
@@ -262,12 +270,13 @@ func (s *Set) begin(files []*File, after uint64, events []ledger.Event, now time
 
 // begun gives f the number of its new generation.
 func (s *Set) begun(f *File, open *ledger.FileOpen, now time.Time) {
-	if open.CopyOf != 0 { // finished, as what is renamed away
+	if open.CopyOf != 0 || open.Packed != nil { // finished, as what is renamed away
 		f.home = ledger.Place{}
 		f.away.Store(true)
 	}
 	before := f.num
-	f.begins.len, f.ended, f.past, f.stranger, f.copyOf, f.copied = 0, 0, nil, stranger{}, 0, 0
+	f.begins.len, f.ended, f.past, f.stranger, f.copyOf, f.copied = 0, 0, nil, nil, 0, 0
+	f.goneAt, f.parting = 0, parting{}
 	f.num, f.size, f.scanned, f.waiting = open.File, open.Size, 0, 0
 	f.points = nil
 	f.points.Add(ledger.Point{At: now.Unix(), Size: open.Size}, 0)

@@ -23,6 +23,8 @@ type stranger struct {
 	size   int64  // at the last look
 	grown  int64  // since when it has had it
 	of     uint64 // what it seems to be a copy of
+	judged bool   // an archive: it is known what it is
+	idle   bool   // an archive: it is empty, and nobody writes it
 }
 
 // copyWait is how long a file that seems to become a copy is waited for when
@@ -74,9 +76,10 @@ func (s *Set) meet(strangers []*File, now time.Time) error {
 	for _, f := range strangers {
 		f.mu.Lock()
 		wait, err := s.judge(f, 0, now)
+		f.stranger.judged = !wait
 		switch {
 		case err != nil:
-			if !errors.Is(err, ErrRewritten) { // else the next sweep sees what it is
+			if !errors.Is(err, ErrRewritten) && !f.unnoticed() { // else the next sweep sees what it is
 				f.stranger.tell(s, err)
 			}
 			_ = f.release()
@@ -117,9 +120,18 @@ func (s *Set) presentable(f *File) bool {
 // judge decides whether f, whose content is new, is a copy, and notes of what;
 // wait: it may become one. not is the generation that f had before.
 func (s *Set) judge(f *File, not uint64, now time.Time) (wait bool, err error) {
+	if f.stranger == nil {
+		f.stranger = &stranger{}
+	}
 	f.copyOf, f.copied, f.stranger.of = 0, 0, 0
 	if f.rule.Opaque {
 		return false, nil
+	}
+	if f.archive != nil {
+		defer f.rest()
+		if wait, err := s.unpacked(f, now); wait || err != nil {
+			return wait, err
+		}
 	}
 	// In this order: what nobody writes is as long as it is going to be, and is
 	// compared at that length.
@@ -128,7 +140,11 @@ func (s *Set) judge(f *File, not uint64, now time.Time) (wait bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("new file: %w", pathless(err))
 	}
-	l, of, n, err := s.originOf(f, info.Size(), not, now)
+	size := f.length(info)
+	if size == 0 && f.archive != nil {
+		return false, nil
+	}
+	l, of, n, err := s.originOf(f, size, not, now)
 	if errors.Is(err, errEnded) || errors.Is(err, errMovedOn) {
 		f.stranger.of, s.sweep.again = of.num, true
 		return true, nil
@@ -136,12 +152,12 @@ func (s *Set) judge(f *File, not uint64, now time.Time) (wait bool, err error) {
 	if err != nil || l == unlike {
 		return false, err
 	}
-	k := &f.stranger
+	k := f.stranger
 	if k.met == 0 {
 		k.met = now.UnixNano()
 	}
-	if k.grown == 0 || k.size != info.Size() {
-		k.size, k.grown = info.Size(), now.UnixNano()
+	if k.grown == 0 || k.size != size {
+		k.size, k.grown = size, now.UnixNano()
 	}
 	k.of = of.num
 	quiet := now.Sub(time.Unix(0, k.grown))
@@ -204,7 +220,7 @@ func (s *Set) openFiles() []*File {
 func (s *Set) endings() map[uint64]Rule {
 	list := map[uint64]Rule{}
 	for num, f := range s.files {
-		if f.ended != 0 && f.ended < s.passes {
+		if f.ended != 0 && f.ended < s.passes || f.goneAt != 0 && f.goneAt < s.passes || f.parting.since(s.passes) {
 			list[num] = *f.rule
 		}
 	}
@@ -239,11 +255,12 @@ func (s *Set) openBeside(place ledger.Place, rule Rule, taken map[inode]bool, no
 	}
 	taken[inodeOf(info)] = true
 	f := &File{set: s, rule: s.rule(rule), id: id, quiet: now.UnixNano(), home: place, place: place}
-	f.stranger.beside = true
+	f.stranger = &stranger{beside: true}
 	f.mu.Lock() // others may park it
 	defer f.mu.Unlock()
 	f.desc.worth.Store(rankUnread << rankBit)
 	f.opens(fd)
+	f.asArchive()
 	return f
 }
 

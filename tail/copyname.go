@@ -46,8 +46,15 @@ func (s *Set) originals(place ledger.Place, not uint64) []original {
 				continue
 			}
 			at, names := s.lies(num)
-			if copyNameOf(name, names) {
+			fits := copyNameOf(name, names)
+			if rec.Packed != nil { // unpacked, or packed in another way
+				fits = bareName(path.Base(at.Name)) == bareName(name)
+			}
+			if fits {
 				o := original{num: num, rec: *rec, file: s.files[num], place: at}
+				if rec.Packed != nil && rec.Packed.Sums != (ledger.BatchID{}) {
+					o.file = nil // it is overwritten
+				}
 				o.rec.Gone, o.rec.Intent = slices.Clone(rec.Gone), slices.Clone(rec.Intent)
 				list = append(list, o)
 			}
@@ -76,8 +83,12 @@ func (s *Set) lies(num uint64) (at ledger.Place, names []string) {
 		unknown = f.unnamed || home == (ledger.Place{})
 	}
 	names = []string{path.Base(at.Name), path.Base(home.Name)}
+	bare := bareName(names[0])
+	if bare != names[0] { // an archive: what was packed, as it was called
+		names = append(names, bare)
+	}
 	if unknown { // a start does not know what was renamed before the last one
-		names[1] = logName(names[0])
+		names[1] = logName(bare)
 	}
 	return at, names
 }
@@ -96,7 +107,18 @@ func logName(name string) string {
 	return name
 }
 
+// family is what a log is or was called. Archives are renamed time and again.
+func family(name string) string {
+	if log, ok := rotatedName(name); ok {
+		return log
+	}
+	return name
+}
+
 // copyNameOf is [copyName] for any of several names.
 func copyNameOf(name string, of []string) bool {
-	return slices.ContainsFunc(of, func(o string) bool { return copyName(name, o) })
+	bare := bareName(name)
+	return slices.ContainsFunc(of, func(o string) bool {
+		return copyName(name, o) || bare != name && (copyName(bare, o) || family(bare) == family(o))
+	})
 }

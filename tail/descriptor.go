@@ -154,7 +154,7 @@ func (f *File) glance() (info fs.FileInfo, unchanged bool, err error) {
 // isAsWas tells whether what lies where the file did is the file, as the last
 // look has left it.
 func (f *File) isAsWas(info fs.FileInfo) bool {
-	return inodeOf(info).ino == f.id.Ino && info.Mode().IsRegular() && info.Size() == f.size && changedAt(info) == f.desc.was
+	return inodeOf(info).ino == f.id.Ino && info.Mode().IsRegular() && info.Size() == f.packedSize() && changedAt(info) == f.desc.was
 }
 
 // settle notes the file as it was before its marks were found to be the same.
@@ -199,6 +199,7 @@ func (f *File) opens(fd *os.File) {
 // release closes f for good. f.mu is held.
 func (f *File) release() error {
 	f.closed = true
+	f.rest()
 	return f.set.descriptors.closed(f)
 }
 

@@ -19,7 +19,7 @@ type ending struct {
 // not ready as long as a file may become its copy, or a copy has not inherited
 // what was read yet.
 func (s *Set) endOf(num uint64, rec ledger.File, size int64, why string) (end ending, ready bool) {
-	if s.awaited(num) {
+	if s.awaited(num) || s.packing(num) {
 		return end, false
 	}
 	copies, ready := s.copiesOf(num)
@@ -55,8 +55,15 @@ func (s *Set) endAll(now time.Time) (some bool, err error) {
 	var ended []*File
 	for _, f := range s.openFiles() {
 		f.mu.Lock()
+		if err := s.endGone(f, now); err != nil {
+			f.mu.Unlock()
+			return some, err
+		}
 		if f.ended != 0 && !f.closed {
-			wait, err := s.judge(f, f.num, now)
+			wait, err := false, error(nil)
+			if f.archive == nil {
+				wait, err = s.judge(f, f.num, now)
+			}
 			if err != nil {
 				f.trouble(err)
 			}
@@ -80,6 +87,32 @@ func (s *Set) endAll(now time.Time) (some bool, err error) {
 	return some, nil
 }
 
+// endGone ends a file without a name, once what it held may be closed, and lets go of one that is waited for to
+// be unlinked: a list of the directory that began since has no archive of it.
+// s.changing and f.mu are held.
+func (s *Set) endGone(f *File, now time.Time) error {
+	if f.closed || f.ended != 0 {
+		return nil
+	}
+	if f.parting.since(s.passes) && !s.packing(f.num) {
+		f.parting.free = true
+	}
+	if f.goneAt == 0 || f.goneAt >= s.passes {
+		return nil
+	}
+	if copies, _ := s.copiesOf(f.num); len(copies) == 0 && !s.awaited(f.num) && !s.packing(f.num) {
+		f.forsaken.Store(true)
+	}
+	rec, ok := f.record()
+	if !ok || rec.Cursor != f.size && !s.holdsAll(rec.Follows(), now) || !s.wiped(f, &rec, now) {
+		return nil
+	}
+	if is, ok := f.idle(); is || !ok && now.Sub(time.Unix(0, f.quiet)) > quietEnough {
+		return s.end(f, rec, "gone")
+	}
+	return nil
+}
+
 // holdsAll tells whether an original is there, unchanged: then its copy may go.
 func (s *Set) holdsAll(num uint64, now time.Time) bool {
 	f := s.files[num]
@@ -99,7 +132,7 @@ func (s *Set) awaited(num uint64) bool {
 		}
 	}
 	for _, f := range s.files {
-		if f.ended != 0 && f.stranger.of == num {
+		if f.ended != 0 && f.stranger != nil && f.stranger.of == num {
 			return true
 		}
 	}

@@ -50,6 +50,11 @@ type File struct {
 	away atomic.Bool
 	// nameless: no name is left. Asked as away is.
 	nameless atomic.Bool
+	// goneAt is the pass that found it nameless, 0 before; forsaken: a later one
+	// has looked at what may be copies of it, and none has anything to inherit.
+	goneAt   uint64
+	forsaken atomic.Bool
+	parting  parting
 	unnamed  bool // what it was called before this start is not known
 	astray   bool // it has a name, but not in the directory where it was
 	closed   bool
@@ -70,7 +75,8 @@ type File struct {
 	past []ledger.Mark
 	// stranger is what is known of it as long as it has no number, or its
 	// generation has ended; copyOf and copied are what became of that.
-	stranger stranger
+	stranger *stranger
+	archive  *archive // nil for what is none
 	copyOf   uint64
 	copied   int64
 }
@@ -118,6 +124,10 @@ func (f *File) Place() ledger.Place {
 // Away tells whether the file was renamed away or removed, so that it is
 // finished once it is read.
 func (f *File) Away() bool { return f.away.Load() }
+
+// Forsaken tells whether the file is nameless, and no copy of it needs it any
+// more.
+func (f *File) Forsaken() bool { return f.nameless.Load() && f.forsaken.Load() }
 
 // Nameless tells whether someone removed the file's last name while swab has it
 // open.
@@ -173,7 +183,7 @@ func (f *File) look(now time.Time) (same bool, rec ledger.File, err error) {
 		return false, rec, nil
 	}
 	f.remember(rec.Tail)
-	size := info.Size()
+	size := f.length(info)
 	if size != f.size {
 		f.quiet = now.UnixNano()
 		f.use()
@@ -267,6 +277,9 @@ func (f *File) beginsAsBefore(rec *ledger.File) bool {
 // before the cursor, with what the file holds now: raw as it was marked, or
 // overwritten by us.
 func (f *File) intact(rec *ledger.File) (bool, error) {
+	if f.archive != nil {
+		return f.packedIntact(rec)
+	}
 	if !f.beginsAsBefore(rec) {
 		return false, nil
 	}
@@ -350,8 +363,9 @@ func (f *File) idle() (is, ok bool) {
 	return idle(fd)
 }
 
-// readAt reads at an offset, as [os.File.ReadAt]. f.mu is held.
-func (f *File) readAt(p []byte, off int64) (int, error) {
+// rawAt reads what lies on the disk at an offset, as [os.File.ReadAt]. f.mu is
+// held.
+func (f *File) rawAt(p []byte, off int64) (int, error) {
 	fd, err := f.fd()
 	if err != nil {
 		return 0, err
@@ -447,8 +461,11 @@ func (f *File) Unlinking(num uint64, now time.Time, fn func(place ledger.Place, 
 	if err != nil {
 		return err
 	}
-	if !same || info.Size() != rec.Cursor || f.size != rec.Cursor {
+	if !same || f.length(info) != rec.Cursor || f.size != rec.Cursor {
 		return ErrOtherGeneration
+	}
+	if f.waitsForArchive() {
+		return ErrPacking
 	}
 	return fn(f.place, info)
 }

@@ -87,7 +87,9 @@ func (s *Set) sameFile(fd *os.File, num uint64, rec ledger.File, id ledger.FileI
 	case id.Gen != 0 && id.Born != 0: // a random number and a time in nanoseconds
 		return true
 	case id.Gen != 0 || id.Born != 0:
-		same, err := (&File{set: s, desc: descriptor{f: fd}}).intact(&rec)
+		f := &File{set: s, desc: descriptor{f: fd}}
+		f.asKnown(&rec)
+		same, err := f.intact(&rec)
 		return same && err == nil
 	}
 	was, _ := s.paths.Get(num)
@@ -114,6 +116,8 @@ func (s *Set) mayBe(fd *os.File, num uint64, id ledger.FileID, place ledger.Plac
 // contradicts none.
 func (s *Set) proven(fd *os.File, rec *ledger.File) bool {
 	f := &File{set: s, desc: descriptor{f: fd}}
+	f.asKnown(rec)
+	defer f.rest()
 	if same, err := f.intact(rec); !same || err != nil {
 		return false
 	}

@@ -1,6 +1,7 @@
 package tail
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -124,7 +125,10 @@ func (s *Set) compareMarks(f *File, size int64, o original) (l likeness, agreed 
 		marks = append(marks, o.file.past...)
 		o.file.mu.Unlock()
 	}
+	// An archive is read forward.
+	slices.SortFunc(marks, func(a, b ledger.Mark) int { return cmp.Compare(a.Off, b.Off) })
 	l = unclear
+	behind := false // what agrees is more than a first line, as many logs have the same
 	for _, m := range marks {
 		if m.Off+int64(m.Len) > size {
 			continue
@@ -137,9 +141,12 @@ func (s *Set) compareMarks(f *File, size int64, o original) (l likeness, agreed 
 		case err != nil || is == unlike:
 			return unlike, 0, err
 		case is == alike:
-			l = alike
+			l, behind = alike, behind || m.Off > 0
 			agreed += int64(m.Len)
 		}
+	}
+	if f.archive != nil && size < o.rec.Cursor && !behind {
+		l = unclear // nothing is added to an archive: it is of another one
 	}
 	return l, agreed, nil
 }
@@ -188,6 +195,9 @@ func (f *File) commonWith(o *File, off, size int64) (to int64, passed bool, err 
 		o.mu.Lock()
 		n, err := o.readAt(other[:len(p)], off)
 		o.mu.Unlock()
+		if err != nil && err != io.EOF && o.archive != nil {
+			return 0, passed, errEnded // it is overwritten since it was looked at
+		}
 		if err != nil && err != io.EOF {
 			return 0, passed, fmt.Errorf("file %d: %w", o.num, pathless(err))
 		}

@@ -64,6 +64,14 @@ func (s *Set) Missing() bool {
 	return len(s.missed) > 0
 }
 
+// Sought tells whether that is so of one file.
+func (s *Set) Sought(num uint64) bool {
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	_, missed := s.missed[num]
+	return missed
+}
+
 // readopt opens a known file at its last place, or beside it. It is false when
 // the file is not there any more.
 func (s *Set) readopt(num uint64, rec ledger.File, place ledger.Place, now time.Time) bool {

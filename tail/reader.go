@@ -94,6 +94,12 @@ func (r *Reader) finish() error {
 	if !same || r.file.size < r.end {
 		return ErrRewritten
 	}
+	if r.file.archive != nil { // it is what it was, as it lies on the disk
+		if r.end == r.file.size {
+			r.file.rest()
+		}
+		return io.EOF
+	}
 	if err := r.holds(r.from, r.head); err != nil {
 		return err
 	}
@@ -119,6 +125,9 @@ func (r *Reader) holds(off int64, was []byte) error {
 // can be there, the lines' own times may say that they are older (a copied
 // file), never that they are younger.
 func (r *Reader) age(text []byte) (oldest, newest int64) {
+	if r.file.archive != nil {
+		return r.packedAge(text)
+	}
 	oldest = r.file.oldest(&r.rec, r.at)
 	newest = r.opts.Now.Unix()
 	if r.file.rule.Opaque || r.midline {
@@ -130,6 +139,22 @@ func (r *Reader) age(text []byte) (oldest, newest int64) {
 		}
 	}
 	return oldest, newest
+}
+
+// packedAge bounds the times of a chunk of an archive: a file that was packed
+// was not written later than the archive was, and begins with its oldest line.
+// A copy's bytes are as old as its original's; what has no time is as old as
+// what stands before it.
+func (r *Reader) packedAge(text []byte) (oldest, newest int64) {
+	newest = min(r.opts.Now.Unix(), r.rec.Packed.ModTime/int64(time.Second))
+	bound := r.rec.Packed.Oldest
+	if n := len(r.ranges); n > 0 {
+		bound = min(bound, r.ranges[n-1].Oldest)
+	}
+	if t := firstTime(text, r.opts.Now, r.opts.Location); t > 0 && !r.midline {
+		bound = min(bound, t)
+	}
+	return bound, max(newest, bound)
 }
 
 // BacklogChunk is how finely the age of bytes is read that are older than
@@ -159,7 +184,7 @@ func (r Rule) Splits(a, b int64, now time.Time) bool {
 func (r *Reader) extend(p []byte, oldest, newest int64) bool {
 	if n := len(r.ranges); n > 0 {
 		open := &r.ranges[n-1]
-		if r.midline || !r.file.rule.Splits(oldest, open.Oldest, r.opts.Now) {
+		if r.midline || r.file.archive != nil || !r.file.rule.Splits(oldest, open.Oldest, r.opts.Now) {
 			open.To += int64(len(p))
 			if !r.midline { // the rest of a line is no older than its begin
 				open.Oldest = min(open.Oldest, oldest)

@@ -59,13 +59,14 @@ type Set struct {
 	// above all, which waits for the ledger's disk meanwhile. Locks are taken
 	// in the order changing, File.mu, the ledger's own, mu.
 	changing sync.Mutex
-	sweep    sweep                   // what the running sweep has learned
-	missed   map[uint64]int          // in how many sweeps in a row a known file was not found
-	rules    map[Rule]*Rule          // of the files, each once
-	wiping   map[uint64]time.Time    // since when open files without a name wait to be overwritten
-	making   map[ledger.FileID]*File // may become copies: open, and without a number
-	passes   uint64                  // over the directories
-	seed     maphash.Seed            // of sums that stay in memory
+	sweep    sweep                      // what the running sweep has learned
+	missed   map[uint64]int             // in how many sweeps in a row a known file was not found
+	rules    map[Rule]*Rule             // of the files, each once
+	wiping   map[uint64]time.Time       // since when open files without a name wait to be overwritten
+	making   map[ledger.FileID]*File    // may become copies: open, and without a number
+	measured map[ledger.FileID]measured // archives that have no number
+	passes   uint64                     // over the directories
+	seed     maphash.Seed               // of sums that stay in memory
 	locks    locks
 	held     map[ledger.FileID]heldLock // of the open files
 
@@ -80,12 +81,15 @@ type Set struct {
 
 // sweep is what is known for the length of one sweep.
 type sweep struct {
-	refused  map[string]bool                          // paths that were refused again
-	events   []ledger.Event                           // refusals to write down
-	again    bool                                     // something moved while it was looked at
-	unopened unopened                                 // the ledger's files that are not open
-	stale    map[ledger.FileID]*File                  // open, but not to be looked at
-	names    map[ledger.Place]map[uint64]ledger.Place // directory → inode number → place
+	refused   map[string]bool                          // paths that were refused again
+	events    []ledger.Event                           // refusals to write down
+	again     bool                                     // something moved while it was looked at
+	strangers []*File                                  // whom nobody knew
+	measuring bool                                     // an archive is not measured yet
+	until     time.Time                                // of measuring
+	unopened  unopened                                 // the ledger's files that are not open
+	stale     map[ledger.FileID]*File                  // open, but not to be looked at
+	names     map[ledger.Place]map[uint64]ledger.Place // directory → inode number → place
 }
 
 // New makes a Set that opens nothing yet; [Set.Sweep] does.
@@ -99,7 +103,8 @@ func New(opts Options, led *ledger.Ledger, keys *ledger.Keys, paths *ledger.Path
 	return &Set{
 		opts: opts, ledger: led, keys: keys, paths: paths, files: map[uint64]*File{}, refused: map[string]string{}, missed: map[uint64]int{},
 		rules: map[Rule]*Rule{}, wiping: map[uint64]time.Time{}, making: map[ledger.FileID]*File{}, held: map[ledger.FileID]heldLock{},
-		seed: maphash.MakeSeed(), descriptors: descriptorPool{max: files, open: map[*File]struct{}{}}, locks: locks{max: dirs},
+		measured: map[ledger.FileID]measured{},
+		seed:     maphash.MakeSeed(), descriptors: descriptorPool{max: files, open: map[*File]struct{}{}}, locks: locks{max: dirs},
 	}
 }
 
@@ -121,6 +126,7 @@ func (s *Set) Sweep(now time.Time) error {
 	s.changing.Lock()
 	defer s.changing.Unlock()
 	defer s.keepLocks()
+	defer s.restIdle()
 	for range maxPasses {
 		if again, err := s.pass(now); err != nil || !again {
 			return err
@@ -141,6 +147,7 @@ func (s *Set) pass(now time.Time) (again bool, err error) {
 	s.passes++
 	s.sweep = sweep{refused: map[string]bool{}, unopened: s.unopened(), stale: map[ledger.FileID]*File{}, names: map[ledger.Place]map[uint64]ledger.Place{}}
 	held, strangers := s.match(inOrder(Expand(s.opts, s.refuse)), now)
+	s.sweep.strangers = strangers
 	if err := s.adoptRest(now); err != nil {
 		return false, err
 	}
@@ -160,6 +167,7 @@ func (s *Set) pass(now time.Time) (again bool, err error) {
 	}
 	s.retire(now)
 	s.endRefusals()
+	s.forgetMeasured()
 	return again || begun || s.sweep.again, s.paths.Save()
 }
 

@@ -63,7 +63,7 @@ func (s *Set) Pending(class string, now time.Time) ([]Waiting, error) {
 // said looks at the first unread line of what was there at first sight, once:
 // the log may have been copied from elsewhere, and be older than its file.
 func (f *File) said(rec *ledger.File, now time.Time) int64 {
-	if f.rule.Opaque || rec.Cut || rec.Cursor >= rec.First.Size {
+	if f.rule.Opaque || rec.Packed != nil || rec.Cut || rec.Cursor >= rec.First.Size {
 		return 0
 	}
 	if f.dated.num == f.num && f.dated.off == rec.Cursor {
@@ -113,9 +113,23 @@ func (f *File) Unread() int64 {
 	return max(0, f.size-rec.Cursor)
 }
 
+// WaitsFor is for how long there has been something unread, by the looks of
+// this run.
+func (f *File) WaitsFor(now time.Time) time.Duration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.waiting == 0 {
+		return 0
+	}
+	return now.Sub(time.Unix(0, f.waiting))
+}
+
 // oldest is the ledger's bound, sharpened by the looks of this run. Whole files
 // count from their last close; one that is still to come is not to be believed.
 func (f *File) oldest(rec *ledger.File, off int64) int64 {
+	if rec.Packed != nil { // all of it goes at once
+		return rec.Packed.Oldest
+	}
 	if f.rule.Opaque && f.modified > 0 && f.modified <= f.seen {
 		return f.modified
 	}
@@ -183,7 +197,7 @@ func (f *File) Take(o TakeOptions) (*Reader, error) {
 			return nil, refuse("%s", why)
 		}
 	}
-	if o.By > 0 {
+	if o.By > 0 && f.archive == nil {
 		o.Budget = min(o.Budget, f.younger(&rec, o.By)-rec.Cursor)
 	}
 	end, cut, err := f.wholeEnd(rec.Cursor, o)

@@ -44,12 +44,12 @@ func (s *Set) revisit(num uint64, f *File, held bool, now time.Time) (ended bool
 		return ended, nil
 	}
 	f.mark(rec)
-	if f.Nameless() && (rec.Cursor == f.size || s.holdsAll(rec.Follows(), now)) && s.wiped(f, &rec, now) {
-		if is, ok := f.idle(); is || !ok && now.Sub(time.Unix(0, f.quiet)) > quietEnough {
-			return false, s.end(f, rec, "gone")
-		}
+	if f.Nameless() && f.goneAt == 0 {
+		// Its archive was made before: the next list of the directory has it.
+		f.goneAt = s.passes
+		return true, nil
 	}
-	return false, nil
+	return f.part(s.passes), nil
 }
 
 // wiped tells whether a file without a name, of which all is read, may be closed:
@@ -150,6 +150,9 @@ func (s *Set) stillThere(f *File) bool {
 func (s *Set) endRewritten(f *File, now time.Time) (ended bool, err error) {
 	num := f.num
 	rec, _ := f.record()
+	if f.archive != nil { // what is there now is met as any other file
+		return false, s.end(f, rec, "rewritten")
+	}
 	end, ready := s.endOf(num, rec, max(rec.Size, lastSize(f.points)), "rewritten")
 	if !ready {
 		return false, nil

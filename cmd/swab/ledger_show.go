@@ -63,7 +63,7 @@ func kindNames() []string {
 	for _, k := range []ledger.Kind{
 		ledger.KindStart, ledger.KindFork, ledger.KindPolicy, ledger.KindSnapshot, ledger.KindOpen, ledger.KindSeen, ledger.KindSeal, ledger.KindShip,
 		ledger.KindErase, ledger.KindErased, ledger.KindExpire, ledger.KindLost, ledger.KindCopied, ledger.KindJoined, ledger.KindRecalled,
-		ledger.KindClose, ledger.KindRefused,
+		ledger.KindPacked, ledger.KindClose, ledger.KindRefused,
 		ledger.KindKey, ledger.KindReveal,
 		ledger.KindAnchor, ledger.KindCut, ledger.KindStop,
 	} {
@@ -121,6 +121,8 @@ func (c classes) of(e *ledger.Event) []string {
 		refs(e.Joined.Refs)
 	case e.Recalled != nil:
 		out = append(out, c[e.Recalled.Ranges[0].File])
+	case e.Packed != nil:
+		out = append(out, c[e.Packed.File])
 	case e.Close != nil:
 		out = append(out, c[e.Close.File])
 	}
@@ -151,6 +153,9 @@ func describe(e *ledger.Event, files classes) string {
 		if e.Open.After > 0 {
 			words += fmt.Sprintf(", after file %d", e.Open.After)
 		}
+		if e.Open.Packed != nil {
+			words += fmt.Sprintf(", packed with %s", e.Open.Packed.Kind)
+		}
 		if e.Open.CopyOf > 0 {
 			words += fmt.Sprintf(", a copy of file %d", e.Open.CopyOf)
 		}
@@ -180,6 +185,8 @@ func describe(e *ledger.Event, files classes) string {
 		return fmt.Sprintf("%s: the sums of %s, whose raw bytes stay for a while", e.Joined.Batch, refWords(e.Joined.Refs))
 	case ledger.KindRecalled:
 		return fmt.Sprintf("%s: %s looked at again", e.Recalled.Batch, counted(len(e.Recalled.Ranges), "range"))
+	case ledger.KindPacked:
+		return fmt.Sprintf("%s: the sums of %s as it lies on the disk", e.Packed.Batch, file(e.Packed.File))
 	case ledger.KindClose:
 		return fmt.Sprintf("%s: %s", file(e.Close.File), e.Close.Why)
 	case ledger.KindRefused:

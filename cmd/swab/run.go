@@ -36,6 +36,7 @@ func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writ
 		return printForecast(stdout, forecast, cfg.JSON, terminal(stdout))
 	}
 	log := logger(stderr, cfg)
+	swab.LimitMemory("/", os.Getenv("GOMEMLIMIT"), cfg, log)
 	ctx, stop := stopSignals(ctx, log, len(cfg.Streams) > 0)
 	defer stop()
 	d, err := swab.Open(ctx, cfg, log)

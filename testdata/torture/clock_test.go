@@ -110,6 +110,7 @@ func TestInvariant5WhenSyncsFail(t *testing.T) {
 		t.Skip("strace is not here, or may not trace")
 	}
 	if r.byItself() == 0 || s.Shipped != s.Written {
-		t.Errorf("%d ends in %d times of failing syncs; %d lines of %d", r.byItself(), r.f.Syncs, s.Shipped, s.Written)
+		events, _ := os.ReadFile(filepath.Join(r.dir, "events.log"))
+		t.Errorf("%d ends in %d times of failing syncs; %d lines of %d\n%s", r.byItself(), r.f.Syncs, s.Shipped, s.Written, events)
 	}
 }

@@ -19,6 +19,9 @@ func failSync(ctx context.Context, r *run) error {
 	// alone, some of them, or all from there on.
 	when := fmt.Sprint(1+r.rng.IntN(8)) + []string{"", "+3", "+"}[r.rng.IntN(3)]
 	lasts := 500*time.Millisecond + r.moment(4*time.Second)
+	if r.f.Syncs == 0 { // once a run, all of them: swab must end, and say why
+		calls, when, lasts = "fsync", "1+", 4*time.Second
+	}
 	p, err := startProcess("strace", filepath.Join(r.dir, "strace.log"), nil, []string{"-f", "-qqq", "-o", "/dev/null",
 		"-p", fmt.Sprint(r.swab.cmd.Process.Pid), "-e", "trace=fsync,fdatasync", "-e", "inject=" + calls + ":error=EIO:when=" + when})
 	if err != nil {
