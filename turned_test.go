@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -35,6 +36,8 @@ type turned struct {
 	// real times (ns), and the wall clock then.
 	births map[int64]int64
 	store  *moody
+	// clocks are used instead of the hands, where they are set.
+	clocks func() (wall time.Time, boot time.Duration)
 	said   strings.Builder
 	d      *Daemon
 }
@@ -89,14 +92,15 @@ type moody struct {
 	*ship.Mem
 	at   func() time.Time
 	down bool
-	mute bool  // it stores, and its answer is lost
-	dumb bool  // it tells no Date
-	err  error // what it says while it is down; nil: nothing at all
+	away atomic.Bool // the same, for loops of their own
+	mute bool        // it stores, and its answer is lost
+	dumb bool        // it tells no Date
+	err  error       // what it says while it is down; nil: nothing at all
 }
 
 func (m *moody) Put(ctx context.Context, o ship.Object) (ship.Receipt, error) {
 	silence := &ship.Error{Op: "put", Key: o.Key, Code: ship.CodeUnreachable, Err: errors.New("no answer")}
-	if m.down {
+	if m.down || m.away.Load() {
 		return ship.Receipt{}, cmp.Or(m.err, error(silence))
 	}
 	r, err := m.Mem.Put(ctx, o)
@@ -114,8 +118,13 @@ func (m *moody) Put(ctx context.Context, o ship.Object) (ship.Receipt, error) {
 func (s *turned) try(args ...string) error {
 	cfg, err := config.ParseRun(append(args, "--to", "s3://bucket/p", "--state", s.state, "--listen", "", "--allow-wide-glob", "--ephemeral-state"), nil)
 	s.must(err)
+	wall, boot := func() time.Time { return s.wall }, func() time.Duration { return s.boot }
+	if s.clocks != nil {
+		wall = func() time.Time { at, _ := s.clocks(); return at }
+		boot = func() time.Duration { _, d := s.clocks(); return d }
+	}
 	s.d, err = open(context.Background(), cfg, slog.New(slog.NewTextHandler(&s.said, nil)), outside{
-		wall: func() time.Time { return s.wall }, boot: func() time.Duration { return s.boot },
+		wall: wall, boot: boot,
 		bootID: func() string { return fmt.Sprint("boot ", s.boots) },
 		born:   s.born,
 		store:  func(context.Context, *config.Config) (ship.Store, error) { return s.store, nil },
