@@ -145,7 +145,7 @@ func (s *Set) judge(f *File, not uint64, now time.Time) (wait bool, err error) {
 		return false, nil
 	}
 	l, of, n, err := s.originOf(f, size, not, now)
-	if errors.Is(err, errEnded) {
+	if errors.Is(err, errEnded) || errors.Is(err, errMovedOn) {
 		f.stranger.of, s.sweep.again = of.num, true
 		return true, nil
 	}

@@ -1,6 +1,7 @@
 package tail
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -368,5 +369,40 @@ func TestACopyMadeWhileItsLogWasOverwrittenIsItsCopy(t *testing.T) {
 	if a := w.account("api"); a.Lost != 0 {
 		t.Errorf("account %+v", a)
 	}
+	w.proven()
+}
+
+// A log that is read and overwritten while another file is compared with it
+// proves nothing: the file is compared again, with the marks of what was read.
+func TestAFileComparedWhileALogIsOverwrittenIsNotItsCopy(t *testing.T) {
+	w := newWorld(t, Rule{Class: "api", Pattern: "*.log*"})
+	w.write("a.log", "")
+	w.sweep() // without a mark of its head
+	w.add("a.log", lines("log", 100))
+	w.write("a.log.1", lines("other", 120))
+	fd, err := os.Open(w.path("a.log.1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer fd.Close()
+	f := &File{set: w.set, desc: descriptor{f: fd}, place: ledger.Place{Root: w.logs, Name: "a.log.1"}}
+	size := int64(len(lines("other", 120)))
+	stale := w.set.originals(f.place, 0)
+	w.sealAll("api")
+	w.ship("api")
+	w.erase("api")
+	if len(stale) != 1 {
+		t.Fatalf("%d originals", len(stale))
+	}
+	fresh := w.set.originals(f.place, 0)
+	if l, n, _, err := w.set.compare(f, size, stale[0], w.clock()); l == alike || !errors.Is(err, errMovedOn) {
+		t.Errorf("likeness %d up to %d (%v)", l, n, err)
+	}
+	if l, _, _, err := w.set.compare(f, size, fresh[0], w.clock()); l != unlike || err != nil {
+		t.Errorf("compared again: likeness %d (%v)", l, err)
+	}
+	w.sweepCopies()
+	w.sealAll("api")
+	w.want(w.sealed("api"), lines("log", 100)+lines("other", 120))
 	w.proven()
 }

@@ -52,8 +52,12 @@ func (s *Set) compare(f *File, size int64, o original, now time.Time) (l likenes
 	n = size
 	if o.file != nil && o.file.ended == 0 && size > o.rec.Cursor {
 		var same int64
-		if same, err = f.commonWith(o.file, o.rec.Cursor, size); err != nil {
+		var passed bool
+		if same, passed, err = f.commonWith(o.file, o.rec.Cursor, size); err != nil {
 			return unlike, 0, 0, err
+		}
+		if passed { // the marks of what was read since are not among those above
+			return unlike, 0, 0, errMovedOn
 		}
 		agreed += same - o.rec.Cursor
 		if n = same; n < size { // it goes on by itself
@@ -94,6 +98,10 @@ func (f *File) copiedErased(size int64, o original) bool {
 	bare, err := f.blankTo(head.To)
 	return bare && err == nil
 }
+
+// errMovedOn says that an original was read and overwritten while a file was
+// compared with it: the next pass compares with the marks of that.
+var errMovedOn = errors.New("the original was read on")
 
 // errEnded says that an original was truncated while a file was compared with
 // it: the next pass knows that, and compares what is left to compare.
@@ -175,22 +183,23 @@ func (s *Set) markCopied(rec *ledger.File, m ledger.Mark, p []byte) (likeness, e
 }
 
 // commonWith is how far f has the same bytes as o, from off on: bytes that no
-// seal has taken, or has only since they were asked for.
-func (f *File) commonWith(o *File, off, size int64) (int64, error) {
+// seal has taken, or has only since they were asked for. passed: it went over
+// what was overwritten meanwhile, of which nothing was compared.
+func (f *File) commonWith(o *File, off, size int64) (to int64, passed bool, err error) {
 	mine, other := make([]byte, scanChunk), make([]byte, scanChunk)
 	for off < size {
 		p := mine[:min(scanChunk, size-off)]
 		if err := f.readFull(p, off); err != nil {
-			return 0, err
+			return 0, passed, err
 		}
 		o.mu.Lock()
 		n, err := o.readAt(other[:len(p)], off)
 		o.mu.Unlock()
 		if err != nil && err != io.EOF && o.archive != nil {
-			return 0, errEnded // it is overwritten since it was looked at
+			return 0, passed, errEnded // it is overwritten since it was looked at
 		}
 		if err != nil && err != io.EOF {
-			return 0, fmt.Errorf("file %d: %w", o.num, pathless(err))
+			return 0, passed, fmt.Errorf("file %d: %w", o.num, pathless(err))
 		}
 		same := 0
 		for same < n && p[same] == other[same] {
@@ -198,7 +207,7 @@ func (f *File) commonWith(o *File, off, size int64) (int64, error) {
 		}
 		if same < n && (blank(other[same]) || ofFrame(other[same])) { // it may be sealed and overwritten by now
 			if read := o.read(); read > off+int64(same) {
-				off = min(read, size)
+				off, passed = min(read, size), true
 				continue
 			}
 		}
@@ -207,7 +216,7 @@ func (f *File) commonWith(o *File, off, size int64) (int64, error) {
 			break
 		}
 	}
-	return off, nil
+	return off, passed, nil
 }
 
 // read is the cursor.
@@ -236,6 +245,6 @@ func (f *File) blankTo(to int64) (bool, error) {
 
 // sameAs tells whether two open files have the same bytes in [from, to).
 func (f *File) sameAs(o *File, from, to int64) bool {
-	same, err := f.commonWith(o, from, to)
+	same, _, err := f.commonWith(o, from, to)
 	return err == nil && same >= to
 }

@@ -124,12 +124,25 @@ const shortestDate = len("-261123")
 // [Rotated], and that nobody has open for writing. They are finished, as what is
 // renamed away. s.changing is held.
 func (s *Set) retire(now time.Time) {
+	asked := map[ledger.Place]os.FileInfo{} // many names may lead to one log
 	for _, f := range s.openFiles() {
-		if _, ok := rotatedName(path.Base(f.place.Name)); !ok || f.away.Load() || f.rule.Opaque {
+		if f.away.Load() || f.rule.Opaque {
+			continue
+		}
+		log, ok := rotatedFrom(f.place)
+		if !ok {
+			continue
+		}
+		next, ok := asked[log]
+		if !ok {
+			next = lookAt(log)
+			asked[log] = next
+		}
+		if next == nil {
 			continue
 		}
 		f.mu.Lock()
-		if f.succeeded(now) {
+		if f.succeeded(next, now) {
 			f.home = ledger.Place{}
 			f.away.Store(true)
 			s.paths.SetAway(f.num, true)
@@ -138,9 +151,10 @@ func (s *Set) retire(now time.Time) {
 	}
 }
 
-// succeeded tells whether f was rotated, has not grown since swab knows it, and
-// nobody is known to have it open for writing. f.mu is held.
-func (f *File) succeeded(now time.Time) bool {
+// succeeded tells whether f was rotated, and next has its name now, that it has
+// not grown since swab knows it, and that nobody is known to have it open for
+// writing. f.mu is held.
+func (f *File) succeeded(next os.FileInfo, now time.Time) bool {
 	rec, ok := f.record()
 	if !ok || f.closed || f.size != rec.First.Size || rec.Size != rec.First.Size {
 		return false
@@ -149,8 +163,11 @@ func (f *File) succeeded(now time.Time) bool {
 	if err != nil || info.Size() != f.size {
 		return false
 	}
-	ours := rec.Gone.Len()+rec.Intent.Len() > 0 // its last write may be
-	if ours && now.Sub(time.Unix(0, f.quiet)) < quietEnough || !rotated(f.place, info, ours, now) {
+	if rec.Gone.Len()+rec.Intent.Len() > 0 { // its last write may be our own
+		if now.Sub(time.Unix(0, f.quiet)) < quietEnough {
+			return false
+		}
+	} else if !succeeds(info, next, now) {
 		return false
 	}
 	closed, ok := f.idle()
@@ -161,24 +178,36 @@ func (f *File) succeeded(now time.Time) bool {
 // log that it was is beside it and was written later, and it was not for a
 // minute.
 func Rotated(place ledger.Place, info os.FileInfo, now time.Time) bool {
-	return rotated(place, info, false, now)
-}
-
-// rotated is [Rotated]; ours: the file's times say nothing.
-func rotated(place ledger.Place, info os.FileInfo, ours bool, now time.Time) bool {
-	log, ok := rotatedName(path.Base(place.Name))
+	log, ok := rotatedFrom(place)
 	if !ok {
 		return false
 	}
+	next := lookAt(log)
+	return next != nil && succeeds(info, next, now)
+}
+
+// succeeds tells by the times of the last writes.
+func succeeds(info, next os.FileInfo, now time.Time) bool {
+	at := info.ModTime()
+	return !at.After(next.ModTime()) && now.Sub(at) >= quietEnough
+}
+
+// rotatedFrom is where the log lies that the file at place was, by its name.
+func rotatedFrom(place ledger.Place) (log ledger.Place, ok bool) {
+	name, ok := rotatedName(path.Base(place.Name))
+	return ledger.Place{Root: place.Root, Name: path.Join(path.Dir(place.Name), name)}, ok
+}
+
+// lookAt is what is at place, or nil where no regular file is.
+func lookAt(place ledger.Place) os.FileInfo {
 	root, err := os.OpenRoot(place.Root)
 	if err != nil {
-		return false
+		return nil
 	}
 	defer root.Close()
-	next, err := root.Lstat(path.Join(path.Dir(place.Name), log))
-	if err != nil || !next.Mode().IsRegular() {
-		return false
+	info, err := root.Lstat(place.Name)
+	if err != nil || !info.Mode().IsRegular() {
+		return nil
 	}
-	at := info.ModTime()
-	return ours || !at.After(next.ModTime()) && now.Sub(at) >= quietEnough
+	return info
 }
