@@ -283,14 +283,6 @@ type Range struct {
 // Len is the number of raw bytes.
 func (r Range) Len() int64 { return r.To - r.From }
 
-// blocks is how many sums the range has.
-func (r Range) blocks() int64 {
-	if r.Hole {
-		return 0
-	}
-	return Blocks(r.From, r.To)
-}
-
 // Seal closes a batch: its spool file, its sums file and its source files are
 // synced, and with this event the cursors of its files move.
 type Seal struct {

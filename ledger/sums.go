@@ -61,6 +61,14 @@ func Blocks(from, to int64) int64 {
 	return (to-1)/BlockSize - from/BlockSize + 1
 }
 
+// blocks is how many sums the range has.
+func (r Range) blocks() int64 {
+	if r.Hole {
+		return 0
+	}
+	return Blocks(r.From, r.To)
+}
+
 // TailBytes is how many bytes before a cursor are marked, at the most.
 const TailBytes = 64
 
