@@ -94,7 +94,7 @@ func (s *Set) meet(strangers []*File, now time.Time) error {
 		}
 		f.mu.Unlock()
 	}
-	return s.beginAll(fresh, now)
+	return s.beginAll(s.postpone(fresh), now)
 }
 
 func (k *stranger) tell(s *Set, err error) {
