@@ -3,7 +3,9 @@ package retain
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
+	"path"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -37,10 +39,51 @@ func unlink(dir *os.Root, name string, want func(os.FileInfo) bool) error {
 	if err := unbroken(f); err != nil {
 		return err
 	}
-	if err := dir.Remove(name); err != nil {
+	if err := remove(info, dir, name); err != nil {
 		return err
 	}
 	return release(f)
+}
+
+// remove removes the name of the file that info is of, and of no other: who
+// rotates may give the name to the next file in this very moment, and unlink(2)
+// knows names alone. So the file is first given a name that nobody asks for;
+// what turns out to be another one gets its name back. In a crash between the two
+// the file lies in its directory under that name, which begins with its own.
+func remove(info os.FileInfo, dir *os.Root, name string) error {
+	parent, err := dir.Open(path.Dir(name))
+	if err != nil {
+		return err
+	}
+	defer parent.Close()
+	was, now := path.Base(name), fmt.Sprintf("%s.swab-%016x", path.Base(name), rand.Uint64())
+	err = rename(parent, was, now)
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.ENAMETOOLONG) {
+		return dir.Remove(name) // nothing better is to be had on this file system
+	}
+	if err != nil {
+		return err
+	}
+	aside := path.Join(path.Dir(name), now)
+	got, err := dir.Lstat(aside)
+	if err != nil {
+		return err
+	}
+	if os.SameFile(info, got) {
+		return dir.Remove(aside)
+	}
+	return errors.Join(ErrNotWanted, rename(parent, now, was))
+}
+
+// rename gives the file was in dir the name now, which must be free
+// (RENAME_NOREPLACE, renameat2(2)).
+func rename(dir *os.File, was, now string) error {
+	return control(dir, func(fd int) error {
+		if err := unix.Renameat2(fd, was, fd, now, unix.RENAME_NOREPLACE); err != nil {
+			return &os.LinkError{Op: "renameat2", Old: was, New: now, Err: err}
+		}
+		return nil
+	})
 }
 
 // check tells whether f is wanted and name is its only link, not a symbolic

@@ -2,6 +2,7 @@ package retain
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -197,5 +198,79 @@ func TestALeaseIsTheOwnersToAsk(t *testing.T) {
 	}
 	if _, err := Idle(f); !errors.Is(err, ErrNoLease) {
 		t.Errorf("error %v, want ErrNoLease", err)
+	}
+}
+
+// Who rotates gives the name to another file in the moment in which it is removed:
+// that one keeps it.
+func TestInvariant3UnlinkRemovesNoOtherFileOfThatName(t *testing.T) {
+	p := newPlace(t)
+	info, err := os.Lstat(p.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(p.path, p.path+".2"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(p.path, []byte("unread\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := remove(info, p.Root, "app.log.1"); !errors.Is(err, ErrNotWanted) {
+		t.Errorf("error %v, want %v", err, ErrNotWanted)
+	}
+	if text, err := os.ReadFile(p.path); err != nil || string(text) != "unread\n" {
+		t.Errorf("%q, %v: the other file is not there any more", text, err)
+	}
+	names, err := filepath.Glob(filepath.Dir(p.path) + "/*")
+	if err != nil || len(names) != 2 {
+		t.Errorf("%d names are there, want the two: %v", len(names), err)
+	}
+}
+
+// The same under somebody who rotates as fast as he can: each file that is not
+// the one meant is there at the end.
+func TestInvariant3UnlinkUnderRotationRemovesWhatWasMeant(t *testing.T) {
+	p := newPlace(t)
+	const files = 3000
+	rotated := make(chan int)
+	go func() {
+		n := 0
+		for range files {
+			if os.WriteFile(p.path+".new", []byte("unread\n"), 0o600) != nil {
+				break
+			}
+			if err := os.Rename(p.path, fmt.Sprintf("%s.%d", p.path, n)); err == nil || errors.Is(err, fs.ErrNotExist) {
+				n++
+			}
+			if os.Rename(p.path+".new", p.path) != nil {
+				break
+			}
+		}
+		rotated <- n
+	}()
+	removed := 0
+	for done := false; !done; {
+		err := Unlink(p.Root, "app.log.1", func(info os.FileInfo) bool { return info.Size() == 100 })
+		if err == nil {
+			removed++
+		}
+		select {
+		case <-rotated:
+			done = true
+		default:
+		}
+	}
+	names, err := filepath.Glob(filepath.Dir(p.path) + "/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	unread := 0
+	for _, name := range names {
+		if info, err := os.Lstat(name); err == nil && info.Size() == 7 {
+			unread++
+		}
+	}
+	if unread != files || removed > 1 {
+		t.Errorf("%d of %d files with unread lines are there; %d were removed", unread, files, removed)
 	}
 }
