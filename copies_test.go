@@ -456,3 +456,35 @@ func TestAFileThatOnlyBeginsLikeAnotherIsNoCopy(t *testing.T) {
 		})
 	}
 }
+
+// Two logs that begin with one banner are two logs, though the name of the
+// younger is made of the older one's, which is overwritten already: there is
+// nothing left that could prove a copy, and what is in doubt is shipped.
+func TestInvariant5ABannerMakesNoCopy(t *testing.T) {
+	t.Parallel()
+	c := newCopied(t, "api")
+	banner := strings.Repeat("=", 70) + " started\n"
+	c.write("a.log", banner)
+	c.add(c.log, 40)
+	for range 2 {
+		c.sweep()
+		c.read()
+		c.ship()
+		c.erase()
+	}
+	other := filepath.Join(c.logs, "a.log.errors")
+	c.write("a.log.errors", banner)
+	c.add(other, 10)
+	for range 2 {
+		c.sweep()
+		c.read()
+		c.ship()
+		c.erase()
+	}
+	if n := strings.Count(c.shipped(), "started"); n != 2 {
+		t.Errorf("%d of 2 banners are in the store", n)
+	}
+	if n := strings.Count(c.shipped(), "some words"); n != 50 {
+		t.Errorf("%d of 50 lines are in the store", n)
+	}
+}

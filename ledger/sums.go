@@ -72,6 +72,11 @@ func (r Range) blocks() int64 {
 // TailBytes is how many bytes before a cursor are marked, at the most.
 const TailBytes = 64
 
+// HeadBytes is how many bytes at a file's begin are marked, at the most: more
+// than the banner that several logs begin with. Ledgers of earlier versions have
+// TailBytes.
+const HeadBytes = 1024
+
 // TailSpans returns the one or two extents that the marks of a range's tail
 // cover: the last TailBytes of [from, to), split where a block begins, since
 // a crash may leave one block overwritten and the next not.

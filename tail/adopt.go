@@ -244,7 +244,7 @@ func (s *Set) begin(files []*File, after uint64, events []ledger.Event, now time
 			File: next + uint64(i), Class: f.rule.Class, ID: f.id, After: after, Size: f.length(info), SizeAt: now.Unix(),
 			CopyOf: f.copyOf, Copied: f.copied, Packed: f.packed(),
 		}
-		head := make([]byte, min(open.Size, ledger.TailBytes))
+		head := make([]byte, min(open.Size, ledger.HeadBytes))
 		if n, _ := f.readAt(head, 0); n > 0 {
 			m := key.Mark(0, head[:n])
 			open.Head = &m

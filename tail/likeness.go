@@ -45,7 +45,7 @@ func (s *Set) compare(f *File, size int64, o original, now time.Time) (l likenes
 	if size == 0 {
 		return unclear, 0, 0, nil
 	}
-	l, agreed, err = s.compareMarks(f, size, o)
+	l, agreed, reach, err := s.compareMarks(f, size, o)
 	if l == unlike || err != nil {
 		return unlike, 0, 0, err
 	}
@@ -73,6 +73,9 @@ func (s *Set) compare(f *File, size int64, o original, now time.Time) (l likenes
 		}
 		l = alike
 	}
+	if h := o.rec.Head; l == unclear && h != nil && size < min(int64(h.Len), o.rec.Cursor) {
+		return unclear, n, agreed, nil // its head may still be on its way
+	}
 	if l == unclear && f.copiedErased(size, o) {
 		return alike, n, agreed, nil
 	}
@@ -84,7 +87,24 @@ func (s *Set) compare(f *File, size int64, o original, now time.Time) (l likenes
 		}
 		l = alike
 	}
+	if l == alike && size < o.rec.Cursor && reach < min(size, ledger.HeadBytes) {
+		if proven, err := f.provable(size, o, reach); !proven || err != nil {
+			return unclear, n, agreed, err
+		}
+	}
 	return l, n, agreed, nil
+}
+
+// provable tells whether more than a short head, which agrees up to reach, can
+// show that f, of size bytes, is a copy of o, which was read further: o is raw in
+// a part of it, so that there are sums which will be compared, or f is overwritten
+// like o. A banner is no proof: what only seemed a copy would never be shipped.
+func (f *File) provable(size int64, o original, reach int64) (bool, error) {
+	rest := ledger.Extent{From: reach, To: size}
+	if o.rec.Gone.Covered(rest) < rest.To-rest.From {
+		return true, nil
+	}
+	return f.blankIn(rest.From, rest.To)
 }
 
 // copiedErased tells whether f, of size bytes, is a copy of o of which all marks
@@ -108,13 +128,13 @@ var errMovedOn = errors.New("the original was read on")
 var errEnded = errors.New("the original has ended")
 
 // compareMarks compares what the marks of o say with the bytes of f; agreed
-// counts those that are the very same.
-func (s *Set) compareMarks(f *File, size int64, o original) (l likeness, agreed int64, err error) {
+// counts those that are the very same, and reach is where the last of them ends.
+func (s *Set) compareMarks(f *File, size int64, o original) (l likeness, agreed, reach int64, err error) {
 	if o.rec.Cursor == 0 && o.rec.Head == nil {
 		if o.file == nil || o.file.ended != 0 {
-			return alike, 0, nil // nothing of it was read: all is read from the copy
+			return alike, 0, 0, nil // nothing of it was read: all is read from the copy
 		}
-		return unclear, 0, nil
+		return unclear, 0, 0, nil
 	}
 	marks := slices.Clone(o.rec.Tail)
 	if o.rec.Head != nil {
@@ -135,20 +155,21 @@ func (s *Set) compareMarks(f *File, size int64, o original) (l likeness, agreed 
 		}
 		p := make([]byte, m.Len)
 		if err := f.readFull(p, m.Off); err != nil {
-			return unlike, 0, err
+			return unlike, 0, 0, err
 		}
 		switch is, err := s.markCopied(&o.rec, m, p); {
 		case err != nil || is == unlike:
-			return unlike, 0, err
+			return unlike, 0, 0, err
 		case is == alike:
 			l, behind = alike, behind || m.Off > 0
 			agreed += int64(m.Len)
+			reach = max(reach, m.Off+int64(m.Len))
 		}
 	}
 	if f.archive != nil && size < o.rec.Cursor && !behind {
 		l = unclear // nothing is added to an archive: it is of another one
 	}
-	return l, agreed, nil
+	return l, agreed, reach, nil
 }
 
 // markCopied compares one mark of an original with the bytes of a copy, which
@@ -228,9 +249,12 @@ func (f *File) read() int64 {
 }
 
 // blankTo tells whether nothing but overwritten bytes lies before to.
-func (f *File) blankTo(to int64) (bool, error) {
+func (f *File) blankTo(to int64) (bool, error) { return f.blankIn(0, to) }
+
+// blankIn is blankTo for what lies between two offsets.
+func (f *File) blankIn(from, to int64) (bool, error) {
 	buf := make([]byte, scanChunk)
-	for off := int64(0); off < to; {
+	for off := from; off < to; {
 		p := buf[:min(scanChunk, to-off)]
 		if err := f.readFull(p, off); err != nil {
 			return false, err

@@ -86,7 +86,7 @@ func (r *Reader) Next(buf []byte) (Chunk, error) {
 }
 
 // begin keeps the range's first bytes, which p begins with.
-func (r *Reader) begin(p []byte) { r.head = bytes.Clone(p[:min(len(p), ledger.TailBytes)]) }
+func (r *Reader) begin(p []byte) { r.head = bytes.Clone(p[:min(len(p), ledger.HeadBytes)]) }
 
 // leaveOut makes [r.at, end), which is a hole and begins with p, a range of its
 // own.
