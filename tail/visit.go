@@ -216,6 +216,9 @@ func (s *Set) Finish(f *File) error {
 	if !ok || f.closed {
 		return nil
 	}
+	if copies, _ := s.copiesOf(f.num); len(copies) > 0 {
+		return nil // met since it was found finished: they inherit first, and the sweep ends it
+	}
 	return s.end(f, rec, "unlinked")
 }
 
