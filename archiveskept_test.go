@@ -36,8 +36,8 @@ func TestInvariant5AnArchiveThatRacedTheEraserFollows(t *testing.T) {
 	b.settled("api")
 }
 
-// Invariant 4 for an archive of a class that keeps raw bytes, with the store
-// down: the oldest line decides for all of it.
+// Invariant 4 for an archive of a class that keeps raw bytes: the oldest line
+// decides for all of it.
 func TestInvariant4AnArchiveGoesWithItsOldestLine(t *testing.T) {
 	b := newBench(t)
 	now := time.Now()

@@ -33,7 +33,7 @@ func (c *caster) file(ctx context.Context, t *target) error {
 		return nil
 	}
 	text, size, err := c.unpack(f, t, info)
-	if what, binary := c.sniff(text, t); err == nil && binary {
+	if what, binary := c.sniff(text, t, size); err == nil && binary {
 		err = &tail.RefusedError{Why: what}
 	}
 	if err != nil {
@@ -65,13 +65,18 @@ func (c *caster) file(ctx context.Context, t *target) error {
 }
 
 // sniff looks at the file's begin, as a run does before it takes a file.
-func (c *caster) sniff(f io.ReaderAt, t *target) (what string, binary bool) {
+func (c *caster) sniff(f io.ReaderAt, t *target, size int64) (what string, binary bool) {
 	if t.Rule.Opaque || f == nil {
 		return "", false
 	}
 	n, err := f.ReadAt(c.buf[:tail.SniffSize], 0)
 	if err != nil && err != io.EOF {
 		return "", false // reading will tell
+	}
+	if t.packed == nil && t.rec == nil {
+		if what, half := tail.HalfArchive(t.Place.Name, f, size); half {
+			return what, true
+		}
 	}
 	return tail.Binary(c.buf[:n])
 }

@@ -89,6 +89,26 @@ func laterRun(b *bench) []string {
 	return args
 }
 
+// packedRun meets archives: of a log that was read in part and is raw, of one
+// that was read and is at its limit now, and one that nobody knows.
+func packedRun(b *bench) []string {
+	logs := []string{b.write("api-a.log", numberedLines("a", 0, 300)), b.write("web.log", numberedLines("w", 0, 50))}
+	args := scenarioArgs(b)
+	cmd, said := daemon(b.t, append(args, "--class", "api:erase-after=1h")...)
+	if err := cmd.Run(); err != nil {
+		b.t.Fatalf("%v\n%s", err, said)
+	}
+	b.write("api-a.log.1.gz", pack(b.t, "a.gz", numberedLines("a", 0, 400)))
+	b.write("web.log.1.gz", pack(b.t, "w.gz", numberedLines("w", 0, 50)))
+	b.write("api-b.log.1.zst", pack(b.t, "b.zst", numberedLines("b", 0, 20)))
+	for _, path := range logs {
+		if err := os.Remove(path); err != nil {
+			b.t.Fatal(err)
+		}
+	}
+	return args
+}
+
 // runAfterACrash meets what a killed run left: a batch that no seal speaks of,
 // and half an event at the ledger's end.
 func runAfterACrash(b *bench) []string {
@@ -128,6 +148,7 @@ var allModes = []crashtest.Mode{crashtest.Kill, crashtest.Tear, crashtest.Fail, 
 var scenarios = []scenario{
 	{"first run", firstRun, map[string]int{"a": 700, "b": 20}, allModes},
 	{"later run", laterRun, map[string]int{"a": 700, "b": 20, "c": 400, "d": 10, "w": 50}, allModes},
+	{"archives", packedRun, map[string]int{"a": 400, "b": 20, "w": 50}, allModes[:3]},
 	{"run after a crash", runAfterACrash, map[string]int{"a": 700, "b": 20}, allModes[:1]},
 }
 

@@ -17,13 +17,11 @@
 package swab
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -190,124 +188,6 @@ func (d *Daemon) eraseLast(ctx context.Context) {
 	if err := d.erase(ctx); err != nil {
 		d.log.Error("erasing", "error", d.clean(err))
 	}
-}
-
-// Once reads to the end of every file, ships, erases and returns. With the
-// store down it seals what there is, holds the limits, and says so.
-func (d *Daemon) Once(ctx context.Context, progress func(Progress)) error {
-	return d.clean(d.passOnce(ctx, progress))
-}
-
-func (d *Daemon) passOnce(ctx context.Context, progress func(Progress)) error {
-	if len(d.streams) > 0 { // to their end, as Run reads them; then the rest
-		if err := d.run(ctx); err != nil || ctx.Err() != nil {
-			return cmp.Or(err, ctx.Err())
-		}
-	}
-	d.once.Do(func() { close(d.drain) })
-	if err := d.sweepOut(ctx, sweepsAtOnce); err != nil { // what became of a log says what is read of its archive
-		return err
-	}
-	if len(d.streams) == 0 {
-		d.greet()
-	}
-	var shipErr error
-	for full := true; full && shipErr == nil; {
-		for _, l := range d.lanes {
-			if err := d.readAll(ctx, l, progress); err != nil {
-				return err
-			}
-		}
-		full = d.spool.Used() >= d.cfg.SpoolLimit // reading stopped there: the store makes room
-		shipErr = d.shipAll(ctx, progress)
-	}
-	if err := d.erase(ctx); err != nil {
-		return errors.Join(shipErr, err)
-	}
-	if err := d.sweepOut(ctx, math.MaxInt); err != nil {
-		return errors.Join(shipErr, err)
-	}
-	if slices.ContainsFunc(d.files.Files(), (*tail.File).Nameless) { // removed meanwhile
-		if err := d.erase(ctx); err != nil {
-			return errors.Join(shipErr, err)
-		}
-	}
-	d.tellUnread()
-	for _, l := range d.lanes {
-		shipErr = errors.Join(shipErr, l.unread)
-	}
-	stop := d.ledger.Append(ledger.Event{Stop: &ledger.Stop{Why: "read to the end"}})
-	return errors.Join(shipErr, stop)
-}
-
-// sweepsAtOnce is after how many sweeps what is to be decided waits for somebody
-// else.
-const sweepsAtOnce = 5
-
-// sweepOut sweeps until it is known what became of every file that was not
-// found: the first sweeps tell, unless somebody still writes what may be its copy.
-// It sweeps times times at the most.
-func (d *Daemon) sweepOut(ctx context.Context, times int) error {
-	const pause = 100 * time.Millisecond
-	for k := range times {
-		if err := d.sweep(); err != nil {
-			return err
-		}
-		if !d.files.Missing() {
-			return nil
-		}
-		if k < sweepsAtOnce {
-			continue
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(pause):
-		}
-	}
-	return nil
-}
-
-// tellUnread says what one pass had to leave: lines that are not whole yet.
-func (d *Daemon) tellUnread() {
-	for _, f := range d.files.Files() {
-		if n := f.Unread(); n > 0 {
-			d.log.Warn("the last line is not whole and stays", "file", d.fileName(f), "bytes", n)
-		}
-	}
-}
-
-// readAll seals everything of a class.
-func (d *Daemon) readAll(ctx context.Context, l *lane, progress func(Progress)) error {
-	for {
-		sealed, err := d.collect(ctx, l, true)
-		if err != nil || !sealed {
-			return err
-		}
-		d.report(progress)
-	}
-}
-
-// Progress is how far a run has come, for a person at a terminal.
-type Progress struct {
-	Read, Shipped, Unread int64 // bytes
-	Lines                 int64 // shipped
-}
-
-func (d *Daemon) report(progress func(Progress)) {
-	if progress == nil {
-		return
-	}
-	var p Progress
-	d.ledger.View(func(s *ledger.State) {
-		for _, c := range s.Classes {
-			p.Read += c.Account.SealedBytes + c.Account.ShippedBytes
-			p.Shipped += c.Account.ShippedBytes
-			p.Unread += c.Account.Unread
-			p.Lines += c.Account.LinesShipped
-		}
-	})
-	progress(p)
 }
 
 // sweepLoop looks at the directories, in the rhythm of --sweep and when one of

@@ -42,6 +42,25 @@ func awayDue(policy ledger.Retention, b *ledger.Batch, packs map[uint64]*ledger.
 	return false
 }
 
+// Joined says of each class why its ranges stay that are in joined batches, as
+// [Verdict.Keep]: those of the oldest batch where they differ.
+func Joined(s *ledger.State, now time.Time, hints Hints) map[string]string {
+	why, oldest := map[string]string{}, map[string]int64{}
+	packs := s.Archives()
+	for _, b := range s.Batches {
+		if b.Away == nil || len(b.Away.Files) == 0 {
+			continue
+		}
+		class, num := b.Away.Class, uint64(b.Away.Files[0].From)
+		if why[class] != "" && oldest[class] <= b.Away.Oldest {
+			continue
+		}
+		r := ledger.BatchRange{Range: ledger.Range{File: num, Oldest: b.Away.Oldest}, Class: class}
+		why[class], oldest[class] = decide(s.Policies[class], b, r, packs[num], now, hints).Keep, b.Away.Oldest
+	}
+	return why
+}
+
 // joinGroup is what ranges have in common that may be joined.
 type joinGroup struct {
 	class, key string

@@ -198,10 +198,15 @@ func (f *File) packedIntact(rec *ledger.File) (bool, error) {
 
 // packedBare tells whether nothing but zeros is left on the disk of an archive.
 func (f *File) packedBare(size int64) (bool, error) {
+	return onlyZeros(packedFile{f}, size)
+}
+
+// onlyZeros tells whether the first size bytes of raw are zeros.
+func onlyZeros(raw io.ReaderAt, size int64) (bool, error) {
 	buf := make([]byte, scanChunk)
 	for off := int64(0); off < size; off += int64(len(buf)) {
 		p := buf[:min(int64(len(buf)), size-off)]
-		if n, err := f.rawAt(p, off); n < len(p) {
+		if n, err := raw.ReadAt(p, off); n < len(p) {
 			return false, pathless(err)
 		}
 		if len(bytes.TrimLeft(p, "\x00")) > 0 {
@@ -209,6 +214,22 @@ func (f *File) packedBare(size int64) (bool, error) {
 		}
 	}
 	return true, nil
+}
+
+// HalfArchive says what a file of size bytes is that has an archive's name and
+// begins with zeros, but holds something else, too: somebody cut off, or wrote
+// to, what was being overwritten. The rest of it is no text, whatever its bytes
+// look like.
+func HalfArchive(name string, raw io.ReaderAt, size int64) (what string, is bool) {
+	var first [1]byte
+	if bareName(name) == name {
+		return "", false
+	}
+	if n, _ := raw.ReadAt(first[:], 0); n == 0 || first[0] != 0 {
+		return "", false
+	}
+	bare, err := onlyZeros(raw, size)
+	return "the rest of an archive that was overwritten in part", err == nil && !bare
 }
 
 // packedSum is a keyed sum of the archive as it lies on the disk, and one for

@@ -198,6 +198,11 @@ func (f *File) sniff() (what string, binary bool) {
 	if err != nil && err != io.EOF {
 		return "", false
 	}
+	if info, _, err := f.glance(); err == nil && f.archive == nil {
+		if what, half := HalfArchive(f.place.Name, packedFile{f}, info.Size()); half {
+			return what, true
+		}
+	}
 	return Binary(head[:n])
 }
 

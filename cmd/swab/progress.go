@@ -37,6 +37,10 @@ const (
 func newProgressBar(w io.Writer) *progressBar { return &progressBar{w: w, on: terminal(w)} }
 
 func (b *progressBar) show(p swab.Progress) {
+	if p.Done { // what swab says then begins on a line of its own
+		b.end()
+		return
+	}
 	b.last = p
 	if !b.on || time.Since(b.drawn) < barEvery {
 		return

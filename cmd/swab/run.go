@@ -44,9 +44,7 @@ func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writ
 		return err
 	}
 	if cfg.Once {
-		bar := newProgressBar(stderr)
-		err = d.Once(ctx, bar.show)
-		bar.end()
+		err = d.Once(ctx, newProgressBar(stderr).show)
 	} else {
 		notify(log, daemon.SdNotifyReady)
 		err = d.Run(ctx)
