@@ -98,7 +98,7 @@ func writePage(path string, r *evidence.Report) error {
 	if err != nil {
 		return fmt.Errorf("--html: %w", err)
 	}
-	defer os.Remove(f.Name()) // after the rename there is nothing
+	defer func() { _ = os.Remove(f.Name()) }() // after the rename there is nothing
 	if err := evidence.HTML(f, r); err != nil {
 		f.Close()
 		return fmt.Errorf("--html: %w", err)
