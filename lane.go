@@ -444,7 +444,9 @@ func (d *Daemon) fill(ctx context.Context, b *building, waiting []tail.Waiting, 
 			older = errOlder // the next try knows of all that were read
 		}
 		for _, read := range r.Ranges() {
-			budget -= read.Len()
+			if !read.Hole {
+				budget -= read.Len()
+			}
 		}
 		b.ranges = append(b.ranges, r.Ranges()...)
 		b.files = append(b.files, w.File)

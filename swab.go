@@ -195,12 +195,10 @@ func (d *Daemon) eraseLast(ctx context.Context) {
 func (d *Daemon) sweepLoop(ctx context.Context) error {
 	watch := tail.NewWatch(d.roots())
 	defer watch.Close()
-	if err := watch.Err(); err != nil {
-		d.log.Warn("no notifications of new files; they are found by sweeping", "error", err, "every", d.cfg.Sweep)
-	}
 	tick := time.NewTicker(d.cfg.Sweep)
 	defer tick.Stop()
 	seen := d.clock.Now()
+	limited := d.watchOn(watch, false)
 	for {
 		if err := d.sweepOn(); err != nil {
 			return err
@@ -218,9 +216,27 @@ func (d *Daemon) sweepLoop(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
+			limited = d.watchOn(watch, limited)
 		case <-watch.Changed():
 		}
 	}
+}
+
+// watchOn says once when new files are not all notified of, tries to watch those
+// directories again, and says when that is over. It tells whether it is so now.
+func (d *Daemon) watchOn(watch *tail.Watch, limited bool) bool {
+	err := watch.Err()
+	if err != nil && limited {
+		watch.Retry()
+		err = watch.Err()
+	}
+	switch {
+	case err != nil && !limited:
+		d.log.Warn("no notifications of some new files; they are found by sweeping", "error", d.clean(err), "every", d.cfg.Sweep)
+	case err == nil && limited:
+		d.log.Info("new files are notified of again")
+	}
+	return err != nil
 }
 
 // seenEvery is how often the ledger hears of the sizes of unsealed bytes.

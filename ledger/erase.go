@@ -211,7 +211,10 @@ func (s *State) applyExpire(e *Event, sum string) error {
 	a.Expired += x.Range.Len()
 	b := &Batch{
 		Raw: x.Range.Len(), Lines: x.Range.Lines, SealedAt: e.At, SealSum: sum, Sums: x.Sums, SumsKey: x.SumsKey,
-		Ranges: []BatchRange{{Range: x.Range, Class: f.Class}},
+		Ranges: []BatchRange{{Range: x.Range, Class: f.Class, Gone: x.Range.Hole}},
+	}
+	if x.Range.Hole {
+		return nil // nothing is left to do for it
 	}
 	s.intend(&b.Ranges[0], ReasonExpire)
 	s.Batches[x.Batch] = b

@@ -270,6 +270,9 @@ type Range struct {
 	EndAt int64 `json:"end_at,omitempty"`
 	// Cut: the range ends in the middle of a line.
 	Cut bool `json:"cut,omitempty"`
+	// Hole: nobody wrote these bytes, as the file system says. They are zeros, no
+	// lines, in no object, and have no sums: there is nothing to overwrite.
+	Hole bool `json:"hole,omitempty"`
 	// Head is the keyed sum of the first bytes, in a generation's first range.
 	Head *Mark `json:"head,omitempty"`
 	// Tail holds the keyed sums of the last bytes before To: one mark, or two

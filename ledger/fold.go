@@ -200,6 +200,9 @@ func (s *State) advance(r Range, cursors map[uint64]int64) error {
 	if r.From != cursor || r.To <= r.From || r.Lines < 0 {
 		return fmt.Errorf("file %d: range [%d, %d), but the cursor is at %d", r.File, r.From, r.To, cursor)
 	}
+	if r.Hole && (r.Lines > 0 || r.Cut || f.Stream != "" || f.Packed != nil) {
+		return fmt.Errorf("file %d: range [%d, %d) cannot be a hole", r.File, r.From, r.To)
+	}
 	cursors[r.File] = r.To
 	return nil
 }
@@ -209,6 +212,11 @@ func (s *State) advanceTo(f *File, r Range) {
 	s.growTo(f, r.To)
 	f.Cursor, f.Tail, f.Cut = r.To, r.Tail, r.Cut
 	f.grownOld(r.Oldest)
+	if r.Hole {
+		a, n := &s.class(f.Class).Account, f.Gone.Add(Extent{r.From, r.To})
+		a.Present -= n
+		a.Removed += n
+	}
 	if f.Head == nil && r.From == 0 {
 		f.Head = r.Head
 	}
@@ -252,7 +260,7 @@ func (s *State) applySeal(e *Event, sum string) error {
 		a.Unread -= r.Len()
 		a.SealedBytes += r.Len()
 		a.Lines += r.Lines
-		b.Ranges = append(b.Ranges, BatchRange{Range: r, Class: f.Class, Gone: f.Stream != ""})
+		b.Ranges = append(b.Ranges, BatchRange{Range: r, Class: f.Class, Gone: f.Stream != "" || r.Hole})
 	}
 	c.Sealed = seal.Batch.Number
 	c.LastKey = e.At

@@ -41,7 +41,7 @@ func (p Piece) Sums(file io.ReaderAt, key *SumKey) *RangeSums {
 func PieceOf(b *Batch, i int) Piece {
 	var before int64
 	for _, r := range b.Ranges[:i] {
-		before += Blocks(r.From, r.To)
+		before += r.blocks()
 	}
 	r := b.Ranges[i]
 	return Piece{Extent{r.From, r.To}, before * blockSumSize}

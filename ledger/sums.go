@@ -61,6 +61,14 @@ func Blocks(from, to int64) int64 {
 	return (to-1)/BlockSize - from/BlockSize + 1
 }
 
+// blocks is how many sums the range has.
+func (r Range) blocks() int64 {
+	if r.Hole {
+		return 0
+	}
+	return Blocks(r.From, r.To)
+}
+
 // TailBytes is how many bytes before a cursor are marked, at the most.
 const TailBytes = 64
 
@@ -163,7 +171,7 @@ const windowSums = 256
 func NewRangeSums(file io.ReaderAt, key *SumKey, ranges []Range, i int) *RangeSums {
 	var before int64
 	for _, r := range ranges[:i] {
-		before += Blocks(r.From, r.To)
+		before += r.blocks()
 	}
 	r := ranges[i]
 	return &RangeSums{from: r.From, to: r.To, file: file, at: before * blockSumSize, key: key}

@@ -53,6 +53,7 @@ type RangeTrace struct {
 	From, To int64
 	Lines    int64
 	Oldest   int64 // Unix seconds, 0 where unknown
+	Hole     bool  // as in [Range]: there was nothing to overwrite
 	// Lost: gone before it was read; Why says how. Then nothing else is set
 	// but At.
 	Lost bool
@@ -218,7 +219,7 @@ func (t *Trace) take(id BatchID, key string, ranges []Range, at time.Time) {
 		}
 		f.Size = max(f.Size, r.To)
 		found = true
-		one := &RangeTrace{class: f.Class, From: r.From, To: r.To, Lines: r.Lines, Oldest: r.Oldest, At: at, Batch: id, Key: key}
+		one := &RangeTrace{class: f.Class, From: r.From, To: r.To, Lines: r.Lines, Oldest: r.Oldest, Hole: r.Hole, At: at, Batch: id, Key: key}
 		batch[i] = []*RangeTrace{one}
 		f.Ranges = append(f.Ranges, one)
 	}

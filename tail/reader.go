@@ -57,13 +57,20 @@ func (r *Reader) Next(buf []byte) (Chunk, error) {
 	if err := f.readFull(p, r.at); err != nil {
 		return Chunk{}, err
 	}
+	if end := f.hole(p, r.at, r.end); end > 0 {
+		r.leaveOut(p, end)
+		p = buf[:min(int64(len(buf)), r.end-r.at)]
+		if err := f.readFull(p, r.at); err != nil {
+			return Chunk{}, err
+		}
+	}
 	if r.at+int64(len(p)) < r.end {
 		if i := bytes.LastIndexByte(p, '\n'); i >= 0 {
 			p = p[:i+1]
 		}
 	}
 	if r.at == r.from {
-		r.head = bytes.Clone(p[:min(len(p), ledger.TailBytes)])
+		r.begin(p)
 	}
 	c := Chunk{Raw: p, Text: p, From: r.at}
 	if r.zeros {
@@ -76,6 +83,22 @@ func (r *Reader) Next(buf []byte) (Chunk, error) {
 	r.at += int64(len(p))
 	r.midline = p[len(p)-1] != '\n'
 	return c, nil
+}
+
+// begin keeps the range's first bytes, which p begins with.
+func (r *Reader) begin(p []byte) { r.head = bytes.Clone(p[:min(len(p), ledger.TailBytes)]) }
+
+// leaveOut makes [r.at, end), which is a hole and begins with p, a range of its
+// own.
+func (r *Reader) leaveOut(p []byte, end int64) {
+	if r.at == r.from {
+		r.begin(p)
+	}
+	r.close()
+	r.ranges = append(r.ranges, ledger.Range{
+		File: r.num, From: r.at, To: end, Oldest: r.file.oldest(&r.rec, r.at), Newest: r.opts.Now.Unix(), Hole: true,
+	})
+	r.at, r.midline = end, !r.zeros
 }
 
 // finish checks once more that the bytes before the range, its first and its
@@ -184,7 +207,7 @@ func (r Rule) Splits(a, b int64, now time.Time) bool {
 func (r *Reader) extend(p []byte, oldest, newest int64) bool {
 	if n := len(r.ranges); n > 0 {
 		open := &r.ranges[n-1]
-		if r.midline || r.file.archive != nil || !r.file.rule.Splits(oldest, open.Oldest, r.opts.Now) {
+		if !open.Hole && (r.midline || r.file.archive != nil || !r.file.rule.Splits(oldest, open.Oldest, r.opts.Now)) {
 			open.To += int64(len(p))
 			if !r.midline { // the rest of a line is no older than its begin
 				open.Oldest = min(open.Oldest, oldest)
@@ -220,7 +243,7 @@ func (r *Reader) close() {
 		return
 	}
 	open := &r.ranges[len(r.ranges)-1]
-	if open.Tail != nil {
+	if open.Tail != nil || open.Hole {
 		return
 	}
 	for _, e := range ledger.TailSpans(open.From, open.To) {

@@ -197,6 +197,7 @@ func (f *File) Take(o TakeOptions) (*Reader, error) {
 			return nil, refuse("%s", why)
 		}
 	}
+	o.Budget += f.written(rec.Cursor) - rec.Cursor // a hole costs nothing
 	if o.By > 0 && f.archive == nil {
 		o.Budget = min(o.Budget, f.younger(&rec, o.By)-rec.Cursor)
 	}
@@ -221,9 +222,10 @@ func (f *File) end(cursor int64, o TakeOptions) (end int64, cut bool, err error)
 	if f.rule.Opaque {
 		return f.size, false, nil
 	}
-	f.scanned = max(f.scanned, cursor)
+	data := f.written(cursor)
+	f.scanned = max(f.scanned, data)
 	if o.Half { // the last look at these bytes
-		f.scanned = cursor
+		f.scanned = data
 	}
 	soft := min(f.size, cursor+o.Budget)
 	if end, err = f.lastNewline(f.scanned, soft); err != nil || end > 0 {
@@ -269,7 +271,7 @@ func (f *File) firstNewline(from, to int64) (int64, error) {
 		if i := bytes.IndexByte(p, '\n'); i >= 0 {
 			return from + int64(i) + 1, nil
 		}
-		from += int64(len(p))
+		from = max(from+int64(len(p)), f.hole(p, from, to))
 	}
 	return 0, nil
 }

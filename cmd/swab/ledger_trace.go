@@ -196,6 +196,8 @@ func erasedWords(r *ledger.RangeTrace, f *ledger.FileTrace) string {
 	switch {
 	case f.Stream != "":
 		return "never on a disk"
+	case r.Hole:
+		return "a hole: nobody wrote there"
 	case !r.Erased.IsZero():
 		how := []string{"synced"}
 		switch r.Fill {

@@ -2,7 +2,9 @@ package main
 
 import (
 	"bufio"
+	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
@@ -201,6 +203,106 @@ func TestASecondSignalLeavesAtOnce(t *testing.T) {
 	p.says("stopping")
 	p.signal(syscall.SIGTERM)
 	p.says("second signal")
+	if status := p.status(); status != exitFailed {
+		t.Errorf("exit status %d, want %d", status, exitFailed)
+	}
+}
+
+// spooled waits until the spool holds so many bodies, but for the first batch.
+func (p *process) spooled(n int) {
+	p.t.Helper()
+	for late := time.After(2 * time.Minute); ; {
+		list, err := filepath.Glob(filepath.Join(filepath.Dir(p.logs), "state", "spool", "api-00000000000[2-9]"))
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		if len(list) >= n {
+			return
+		}
+		select {
+		case <-late:
+			p.t.Fatalf("%d batches in the spool, want %d", len(list), n)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+// A second signal during the flush, with the store away: what was sealed of
+// files and of a named pipe, and what is unread in files, is in the store once
+// after the next start.
+func TestASecondSignalInTheFlushLosesNothing(t *testing.T) {
+	for _, stream := range []bool{false, true} {
+		t.Run(fmt.Sprintf("named pipe %t", stream), func(t *testing.T) {
+			pipe := filepath.Join(t.TempDir(), "pipe")
+			more := []string{"--shutdown-timeout", "1h", "--batch-age", "10ms", "--sweep", "10ms"}
+			want, sealed, word := map[string]int{"203.0.113.0 a.log\n": 1, "203.0.113.0 b.log\n": 1}, 1, errSecondSignal.Error()
+			if stream {
+				if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+					t.Fatal(err)
+				}
+				more = append(more, "--log", "api=fifo:"+pipe)
+				want["203.0.113.0 1 of a pipe\n"], want["203.0.113.0 2 of a pipe\n"] = 1, 1
+				sealed, word = 2, errStreamsCut.Error()
+			}
+			p := startRun(t, "", more...)
+			p.says("watching")
+			for tick := time.NewTicker(10 * time.Millisecond); p.objects() == 0; {
+				<-tick.C
+			}
+			away := p.out + ".away"
+			if err := os.Rename(p.out, away); err != nil {
+				t.Fatal(err)
+			}
+			p.write("b.log")
+			if stream {
+				w, err := os.OpenFile(pipe, os.O_WRONLY, 0)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer w.Close()
+				if _, err := w.WriteString("203.0.113.77 1 of a pipe\n203.0.113.77 2 of a pipe\n"); err != nil { // is read as one
+					t.Fatal(err)
+				}
+			}
+			p.spooled(sealed)
+			p.signal(syscall.SIGTERM)
+			p.says("a second signal leaves at once")
+			p.signal(syscall.SIGTERM)
+			p.says(word)
+			if status := p.status(); status != exitFailed {
+				t.Errorf("exit status %d, want %d", status, exitFailed)
+			}
+			if err := os.Rename(away, p.out); err != nil {
+				t.Fatal(err)
+			}
+			p.again("--once")
+			got := shippedLines(t, p.out)
+			if !maps.Equal(got, want) {
+				t.Errorf("the store holds %v, want %v", got, want)
+			}
+		})
+	}
+}
+
+// again runs swab to its end with the first run's logs, store and state.
+func (p *process) again(more ...string) {
+	p.t.Helper()
+	args := append([]string{"run", "--log", "api=" + p.logs + "/*", "--to", "file://" + p.out, "--state", filepath.Join(filepath.Dir(p.logs), "state")}, more...)
+	if said, err := exec.Command("swab", args...).CombinedOutput(); err != nil {
+		p.t.Fatalf("%v\n%s", err, said)
+	}
+}
+
+// SIGTERM in the middle of one pass, while its store does not answer: it leaves
+// within the timeout and says what stays.
+func TestSIGTERMInOnePassSaysWhatStays(t *testing.T) {
+	store, met := deafStore(t)
+	p := startRun(t, "s3://bucket/logs", "--endpoint-url", store, "--region", "none", "--path-style", "--once", "--shutdown-timeout", "2s")
+	<-met
+	p.signal(syscall.SIGTERM)
+	p.says("stopping")
+	p.says("ended before all was done")
+	p.says("raw bytes stay")
 	if status := p.status(); status != exitFailed {
 		t.Errorf("exit status %d, want %d", status, exitFailed)
 	}
