@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -181,4 +182,22 @@ func TestInvariant4AnArchiveGoesAtItsLimitWithTheStoreDown(t *testing.T) {
 	b.once("api")
 	b.wantOnce(map[string]int{"first": 1, "old": 10, "young": 2000})
 	b.settled("api")
+}
+
+// The dry run looks at each file alone, and says so of an archive that may be a
+// known log's.
+func TestDryRunSaysThatAnArchiveMayBeKnown(t *testing.T) {
+	b := newBench(t)
+	now := time.Now()
+	text := dated("a", 100, now)
+	b.write("a.log", text)
+	b.once("web")
+	b.packed("a.log.1.gz", text, now)
+	f := dryRun(t, now, "--log", "web="+b.logs+"/*", "--state", b.state)
+	if got := dryFile(t, f, "a.log.1.gz"); got.Ship != int64(len(text)) || !strings.Contains(got.Reason, "not shipped twice") {
+		t.Errorf("%+v", got)
+	}
+	if got := dryFile(t, f, "a.log"); strings.Contains(got.Reason, "archive") {
+		t.Errorf("%+v", got)
+	}
 }

@@ -3,6 +3,8 @@ package swab
 import (
 	"sync"
 	"time"
+
+	"swab/ledger"
 )
 
 // Clock is swab's time: it never goes back, neither in a run nor from one run
@@ -212,10 +214,12 @@ func (c *Clock) lastSure() moment {
 	return c.sure
 }
 
-// unix is the moment's time, Unix seconds, 0 for none.
-func (m moment) unix() int64 {
+// kept is the moment as the ledger keeps it: Unix seconds, 0 for none, and
+// seconds since the boot. The first are rounded down and the second up, so that a
+// later run that counts on from them is never ahead of the time.
+func (m moment) kept() (at int64, up ledger.Seconds) {
 	if m.at.IsZero() {
-		return 0
+		return 0, 0
 	}
-	return m.at.Unix()
+	return m.at.Unix(), seconds(m.boot + time.Second - 1)
 }

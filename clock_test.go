@@ -94,6 +94,23 @@ func TestClockThatWasAheadDoesNotComeBack(t *testing.T) {
 	}
 }
 
+// The ledger keeps whole seconds; what they leave out may not put the next run
+// ahead of the time.
+func TestClockCountedOnFromTheLedgerIsNotAhead(t *testing.T) {
+	const part = 100 * time.Millisecond
+	for wall := time.Duration(0); wall < time.Second; wall += part {
+		for boot := time.Duration(0); boot < time.Second; boot += part {
+			h := &hands{wall: noon.Add(wall), boot: time.Hour + boot}
+			at, up := h.clock(time.Time{}).lastSure().kept()
+			h.pass(time.Minute)
+			c := newClock(h.wall, moment{time.Unix(at, 0), up.Duration()}, func() time.Time { return h.wall }, func() time.Duration { return h.boot })
+			if ahead := c.Now().Sub(h.wall); ahead != 0 {
+				t.Errorf("a start at %s, and %s after the boot, leaves the next one %s ahead", wall, boot, ahead)
+			}
+		}
+	}
+}
+
 func TestClocksThatAgreeAgainBeginANewGrace(t *testing.T) {
 	h := &hands{wall: noon, boot: time.Hour}
 	c := h.clock(time.Time{})

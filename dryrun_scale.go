@@ -1,6 +1,7 @@
 package swab
 
 import (
+	"strings"
 	"time"
 
 	"swab/ledger"
@@ -124,6 +125,9 @@ func (s *scale) conclude() {
 		what = "nothing"
 	case what == "then overwrite now":
 		what = "overwrite now"
+	}
+	if s.file.packed != nil && o.Ship > 0 { // the forecast looks at each file alone
+		why = strings.TrimPrefix(why+"; an archive: what is in a known log, too, is not shipped twice", "; ")
 	}
 	o.Action, o.Reason = what, why
 	if o.WriteError != "" {

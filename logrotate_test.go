@@ -170,7 +170,9 @@ func TestInvariant5UnderLogrotateByRename(t *testing.T) {
 		{1, []string{"create 0644", "compress", "dateext", "dateformat -%Y%m%d-%s", "extension .log"}},
 		{1, []string{"create 0644", "compress", "delaycompress"}},
 		{1, []string{"create 0644", "maxsize 4k"}},
+		{1, []string{"create 0644", "maxsize 4k", "compress"}},
 		{40, []string{"create 0644", "olddir ../old"}},
+		{1, []string{"create 0644", "olddir ../old", "compress"}},
 		{40, []string{"create 0644", "olddir ../old", "dateext", "dateformat -%Y%m%d-%s"}},
 	} {
 		t.Run(fmt.Sprintf("%s %d", strings.Join(row.options, " "), row.reopen), func(t *testing.T) {

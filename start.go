@@ -323,9 +323,9 @@ func (d *Daemon) begin() error {
 		policies[name] = retention(c)
 		d.addShipper(name, policies[name].RawSpool)
 	}
-	sure := d.clock.lastSure()
+	sure, up := d.clock.lastSure().kept()
 	events = append(events, ledger.Event{Start: &ledger.Start{
-		Version: Version(), Machine: is.machine, Home: is.home, Boot: d.outside.bootID(), Sure: sure.unix(), Up: seconds(sure.boot),
+		Version: Version(), Machine: is.machine, Home: is.home, Boot: d.outside.bootID(), Sure: sure, Up: up,
 		Host: d.host, Node: d.node, Store: d.storeURL(), Policies: policies, Devices: d.firstDevices(),
 	}})
 	for _, name := range slices.Sorted(maps.Keys(policies)) {

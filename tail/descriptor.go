@@ -78,7 +78,7 @@ func (s *Set) openAgain(id ledger.FileID, place ledger.Place) (*os.File, error) 
 	}
 	defer root.Close()
 	info, err := root.Lstat(place.Name)
-	if err == nil && inodeOf(info).ino != id.Ino {
+	if err == nil && !isFile(info, id.Ino) {
 		err = fs.ErrNotExist
 	}
 	if err == nil {
@@ -116,13 +116,19 @@ func (f *File) unreached(err error) error {
 	away := errors.Is(err, fs.ErrNotExist)
 	if errors.As(err, &refused) {
 		info, lerr := lstat(f.place)
-		away = lerr != nil || inodeOf(info).ino != f.id.Ino
+		away = lerr != nil || !isFile(info, f.id.Ino)
 	}
 	// A root that is not mounted says nothing.
 	if _, rerr := os.Stat(f.place.Root); rerr == nil && away {
 		return errElsewhere
 	}
 	return pathless(err)
+}
+
+// isFile tells whether what lies at a place may be the file of an inode. What is
+// no regular file has the number of one that is gone.
+func isFile(info fs.FileInfo, ino uint64) bool {
+	return info.Mode().IsRegular() && inodeOf(info).ino == ino
 }
 
 // errElsewhere says that a parked file does not lie where it did.
@@ -154,7 +160,7 @@ func (f *File) glance() (info fs.FileInfo, unchanged bool, err error) {
 // isAsWas tells whether what lies where the file did is the file, as the last
 // look has left it.
 func (f *File) isAsWas(info fs.FileInfo) bool {
-	return inodeOf(info).ino == f.id.Ino && info.Mode().IsRegular() && info.Size() == f.packedSize() && changedAt(info) == f.desc.was
+	return isFile(info, f.id.Ino) && info.Size() == f.packedSize() && changedAt(info) == f.desc.was
 }
 
 // settle notes the file as it was before its marks were found to be the same.

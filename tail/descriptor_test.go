@@ -318,6 +318,34 @@ func TestALinkedFileIsNotReadThroughItsName(t *testing.T) {
 	w.want(w.sealAll("api"), "")
 }
 
+// A link may get the number of the inode that the file has freed: it is another
+// file all the same, and no refusal of this one.
+func TestALinkWithTheNumberOfAParkedFileIsNotTheFile(t *testing.T) {
+	w := newWorld(t)
+	w.write("a.log", "1\n")
+	w.sweep()
+	f := w.park("a.log")
+	w.must(os.Remove(w.path("a.log")))
+	got := false
+	for i := 0; !got && i < 100; i++ {
+		link := w.path(fmt.Sprint(i))
+		w.must(os.Symlink("secret", link))
+		info, err := os.Lstat(link)
+		w.must(err)
+		if got = inodeOf(info).ino == f.id.Ino; got {
+			w.must(os.Rename(link, w.path("a.log")))
+		}
+	}
+	if !got {
+		t.Skip("this file system gives no freed inode to a link")
+	}
+	if _, err := f.Take(w.options()); !errors.Is(err, ErrRewritten) {
+		t.Errorf("take: %v", err)
+	}
+	w.settle()
+	w.want(w.sealAll("api"), "")
+}
+
 func TestLocksOfMoreDirectoriesThanDescriptorsAreLeftOutAndSaid(t *testing.T) {
 	w := newWorld(t, Rule{Class: "api", Pattern: "**/*.log"})
 	w.set.locks.max = 2

@@ -207,6 +207,21 @@ func firstTime(text []byte, now time.Time, loc *time.Location) int64 {
 	return 0
 }
 
+// From which length on (bytes), and how many times as long as the archive, a
+// content is told of: a text hardly ever packs as well as that.
+const (
+	bombLength = 1 << 30
+	bombRatio  = 200
+)
+
+// tellBomb says of an archive without end that it is being read. f.mu is held.
+func (s *Set) tellBomb(f *File) {
+	if n, packed := f.archive.measured.length, f.archive.packed; n >= bombLength && n/bombRatio >= packed {
+		s.opts.Warn("an archive holds far more than it takes on the disk; all of it is read and shipped",
+			"file", s.opts.Name(f.place.Path()), "bytes", packed, "content", n)
+	}
+}
+
 // Measuring tells whether an archive is not measured yet that could be: the
 // next sweep goes on.
 func (s *Set) Measuring() bool {

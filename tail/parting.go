@@ -124,6 +124,7 @@ func (s *Set) packable(fresh []*File, now time.Time) ([]*File, error) {
 			continue
 		}
 		f.archive.sum = mark
+		s.tellBomb(f)
 		f.mu.Unlock()
 		delete(s.measured, f.id)
 		kept = append(kept, f)

@@ -36,11 +36,20 @@ func ledgerReport(_ context.Context, args []string, _ io.Reader, stdout, _ io.Wr
 	}
 	// Asked before the ledger is read: a daemon that starts later writes what
 	// counts as off until then.
-	o.Now, o.Live = now, ledger.Live(*dir)
+	live := ledger.Live(*dir)
 	checked, err := ledger.Check(*dir)
 	if err != nil {
 		return err
 	}
+	// The ledger's time is ahead where the wall clock was set back: what it has
+	// told until now is told.
+	if s := checked.State; s != nil && !s.LastAt.Before(now) {
+		now = s.LastAt.Add(1).UTC()
+		if o, err = reportDays(*from, *to, now); err != nil {
+			return err
+		}
+	}
+	o.Now, o.Live = now, live
 	r, err := evidence.Read(*dir, o)
 	if err != nil {
 		return err
@@ -89,7 +98,7 @@ func writePage(path string, r *evidence.Report) error {
 	if err != nil {
 		return fmt.Errorf("--html: %w", err)
 	}
-	defer os.Remove(f.Name()) // after the rename there is nothing
+	defer func() { _ = os.Remove(f.Name()) }() // after the rename there is nothing
 	if err := evidence.HTML(f, r); err != nil {
 		f.Close()
 		return fmt.Errorf("--html: %w", err)

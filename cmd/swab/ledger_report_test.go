@@ -1,11 +1,14 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"swab/ledger"
 )
 
 func TestReportTellsWhatARunDid(t *testing.T) {
@@ -52,6 +55,23 @@ func TestReportTellsWhatARunDid(t *testing.T) {
 	}
 	if status, text, _ := saidBy(t, state...); status != exitFound || !strings.Contains(text, "The ledger does not hold") {
 		t.Errorf("a changed ledger: %d\n%s", status, text)
+	}
+}
+
+// A wall clock that was set back is behind the ledger's time.
+func TestReportTellsAllWhereTheLedgersTimeIsAhead(t *testing.T) {
+	ahead := time.Now().Add(48 * time.Hour)
+	dir := t.TempDir()
+	l, err := ledger.Open(dir, ledger.Options{Now: func() time.Time { return ahead }})
+	if err == nil {
+		err = errors.Join(l.Append(ledger.Event{Start: &ledger.Start{Version: "test", Host: "media-7", Node: "n0de"}}), l.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	status, text, stderr := saidBy(t, "ledger", "report", "--state", dir)
+	if status != exitDone || stderr != "" || !strings.Contains(text, "media-7") {
+		t.Errorf("%d\n%s%s", status, text, stderr)
 	}
 }
 

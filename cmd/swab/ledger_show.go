@@ -146,20 +146,7 @@ func describe(e *ledger.Event, files classes) string {
 		}
 		return words
 	case ledger.KindOpen:
-		if e.Open.Stream != "" {
-			return fmt.Sprintf("%s, %s", file(e.Open.File), streamWords(e.Open.Stream))
-		}
-		words := fmt.Sprintf("%s, %s at first sight", file(e.Open.File), saidBytes(e.Open.Size))
-		if e.Open.After > 0 {
-			words += fmt.Sprintf(", after file %d", e.Open.After)
-		}
-		if e.Open.Packed != nil {
-			words += fmt.Sprintf(", packed with %s", e.Open.Packed.Kind)
-		}
-		if e.Open.CopyOf > 0 {
-			words += fmt.Sprintf(", a copy of file %d", e.Open.CopyOf)
-		}
-		return words
+		return openWords(e.Open, file(e.Open.File))
 	case ledger.KindSeen:
 		return counted(len(e.Seen.Files), "file") + " grew"
 	case ledger.KindSeal:
@@ -208,6 +195,23 @@ func describe(e *ledger.Event, files classes) string {
 		return e.Stop.Why
 	}
 	return ""
+}
+
+func openWords(o *ledger.FileOpen, file string) string {
+	if o.Stream != "" {
+		return fmt.Sprintf("%s, %s", file, streamWords(o.Stream))
+	}
+	words := fmt.Sprintf("%s, %s at first sight", file, saidBytes(o.Size))
+	if o.After > 0 {
+		words += fmt.Sprintf(", after file %d", o.After)
+	}
+	if o.Packed != nil {
+		words += fmt.Sprintf(", packed with %s", o.Packed.Kind)
+	}
+	if o.CopyOf > 0 {
+		words += fmt.Sprintf(", a copy of file %d", o.CopyOf)
+	}
+	return words
 }
 
 func policyWords(p *ledger.Policy) string {
