@@ -308,3 +308,44 @@ func (s *turned) kinds(kind ledger.Kind) (list []ledger.Event) {
 	}))
 	return list
 }
+
+// Half a line that somebody still writes is at its limit by time that has elapsed,
+// not by a wall clock that jumps: it is shipped as one line. When the clocks have
+// disagreed for the grace, the limit is not put off any more.
+func TestInvariant5AJumpOfTheClockCutsNoLineInTwo(t *testing.T) {
+	for name, by := range map[string]time.Duration{"ahead": 27 * day, "back": -27 * day} {
+		t.Run(name, func(t *testing.T) {
+			s := turnedFor(t)
+			s.add("a.log", "")
+			s.start("--log", "api="+s.logs+"/a.log")
+			s.turn()
+			s.add("a.log", "the first half ")
+			s.turn()
+			s.pass(time.Minute)
+			s.wall = s.wall.Add(by)
+			for range 3 {
+				s.turn()
+				s.pass(time.Minute)
+			}
+			s.add("a.log", "and the second\n")
+			s.turn()
+			s.pass(2 * time.Minute)
+			s.turn()
+			got, _, _ := strings.Cut(s.shipped(), `{"n":`) // segments of the ledger
+			if want := "the first half and the second\n"; got != want {
+				t.Errorf("%q is in the store, want %q", got, want)
+			}
+			s.add("a.log", "never completed")
+			s.turn()
+			s.pass(8 * day)
+			for range 3 {
+				s.turn()
+				s.pass(time.Hour)
+			}
+			if left := s.left(); left > 0 {
+				t.Errorf("%d raw bytes of half a line are left past the limit", left)
+			}
+			s.check()
+		})
+	}
+}

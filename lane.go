@@ -140,7 +140,7 @@ func (d *Daemon) collect(ctx context.Context, l *lane, force bool) (bool, error)
 	if err != nil {
 		return false, err
 	}
-	waiting = l.takeable(waiting, now)
+	waiting = l.takeable(waiting, now, func(w tail.Waiting) bool { return d.halfTime(l, w, now) })
 	if !l.due(waiting, d.cfg, now, force) {
 		return false, nil
 	}
@@ -178,7 +178,7 @@ func (d *Daemon) collect(ctx context.Context, l *lane, force bool) (bool, error)
 // takeable leaves out what must wait: half lines, unless they are finished or
 // at their limit, opaque files that someone still writes, and what could not be
 // read a moment ago.
-func (l *lane) takeable(list []tail.Waiting, now time.Time) []tail.Waiting {
+func (l *lane) takeable(list []tail.Waiting, now time.Time, half func(tail.Waiting) bool) []tail.Waiting {
 	maps.DeleteFunc(l.retry, func(_ *tail.File, at time.Time) bool { return !now.Before(at) })
 	var out []tail.Waiting
 	for _, w := range list {
@@ -191,7 +191,7 @@ func (l *lane) takeable(list []tail.Waiting, now time.Time) []tail.Waiting {
 			}
 			continue
 		}
-		if !w.Half || l.halfTime(w, now) {
+		if !w.Half || half(w) {
 			out = append(out, w)
 		}
 	}
@@ -199,12 +199,18 @@ func (l *lane) takeable(list []tail.Waiting, now time.Time) []tail.Waiting {
 }
 
 // halfTime tells whether half a line may be taken: nobody will complete it, or
-// it is at its limit.
-func (l *lane) halfTime(w tail.Waiting, now time.Time) bool {
-	if w.Oldest > 0 && l.overdue(w.Oldest, now) {
+// it is at its limit. While the clocks disagree, it is as old as the time that
+// elapsed for sure: a wall clock that jumps cuts no line in two.
+func (d *Daemon) halfTime(l *lane, w tail.Waiting, now time.Time) bool {
+	at := now
+	if !d.clock.Agree(d.cfg.ClockGrace) {
+		// Until when bytes are at the limit, said as the time at which they are.
+		at = d.clock.Certain(l.class.RawLimit, time.Unix(w.Oldest, 0), w.Met).Add(l.class.RawLimit)
+	}
+	if w.Oldest > 0 && l.overdue(w.Oldest, at) {
 		return true
 	}
-	if w.Oldest == 0 && now.Sub(w.Since) > time.Minute { // of unknown age, and nobody completes it
+	if w.Oldest == 0 && at.Sub(w.Since) > time.Minute { // of unknown age, and nobody completes it
 		return true
 	}
 	if !w.Away {
@@ -422,7 +428,7 @@ func (d *Daemon) fill(ctx context.Context, b *building, waiting []tail.Waiting, 
 			break
 		}
 		r, err := w.File.Take(tail.TakeOptions{
-			Budget: budget, Half: b.lane.halfTime(w, now), Now: now, Key: key, Location: time.Local, Whole: b.lane.whole,
+			Budget: budget, Half: d.halfTime(b.lane, w, now), Now: now, Key: key, Location: time.Local, Whole: b.lane.whole,
 		})
 		var refused *tail.RefusedError
 		if errors.As(err, &refused) {
