@@ -1,13 +1,11 @@
 package swab
 
 import (
-	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"time"
 
@@ -49,9 +47,6 @@ type lane struct {
 	woken    chan struct{}
 	streamed bool
 }
-
-// retryEvery is how often a file that could not be read is tried again.
-const retryEvery = time.Minute
 
 // laneBuffer is how much is read at once, bytes.
 const laneBuffer = 256 << 10
@@ -173,90 +168,6 @@ func (d *Daemon) collect(ctx context.Context, l *lane, force bool) (bool, error)
 		d.wake()
 	}
 	return sealed, nil
-}
-
-// takeable leaves out what must wait: half lines, unless they are finished or
-// at their limit, opaque files that someone still writes, and what could not be
-// read a moment ago.
-func (l *lane) takeable(list []tail.Waiting, now time.Time, half func(tail.Waiting) bool) []tail.Waiting {
-	maps.DeleteFunc(l.retry, func(_ *tail.File, at time.Time) bool { return !now.Before(at) })
-	var out []tail.Waiting
-	for _, w := range list {
-		if !l.retry[w.File].IsZero() {
-			continue
-		}
-		if l.class.Opaque {
-			if idle, ok := w.File.Idle(); ok && idle || !ok && now.Sub(w.Since) > time.Minute {
-				return append(out, w) // one file, one object
-			}
-			continue
-		}
-		if !w.Half || half(w) {
-			out = append(out, w)
-		}
-	}
-	return out
-}
-
-// halfTime tells whether half a line may be taken: nobody will complete it, or
-// it is at its limit. While the clocks disagree, it is as old as the time that
-// elapsed for sure: a wall clock that jumps cuts no line in two.
-func (d *Daemon) halfTime(l *lane, w tail.Waiting, now time.Time) bool {
-	at := now
-	if !d.clock.Agree(d.cfg.ClockGrace) {
-		// Until when bytes are at the limit, said as the time at which they are.
-		at = d.clock.Certain(l.class.RawLimit, time.Unix(w.Oldest, 0), w.Met).Add(l.class.RawLimit)
-	}
-	if w.Oldest > 0 && l.overdue(w.Oldest, at) {
-		return true
-	}
-	if w.Oldest == 0 && at.Sub(w.Since) > time.Minute { // of unknown age, and nobody completes it
-		return true
-	}
-	if !w.Away {
-		return false
-	}
-	idle, ok := w.File.Idle()
-	return ok && idle || !ok && now.Sub(w.Since) > time.Minute
-}
-
-// due tells whether a batch is: enough bytes, old enough, near the limit, or
-// of a file that is on its way out.
-func (l *lane) due(list []tail.Waiting, cfg *config.Config, now time.Time, force bool) bool {
-	var total int64
-	for _, w := range list {
-		total += w.Bytes
-		if l.orphan {
-			if l.nearLimit(w, now) || l.saysOld(w, now) {
-				return true
-			}
-			continue
-		}
-		if force || l.class.Opaque || w.Away || now.Sub(w.Since) >= cfg.BatchAge || total >= cfg.BatchSize ||
-			l.nearLimit(w, now) || l.saysOld(w, now) {
-			return true
-		}
-	}
-	return false
-}
-
-// nearLimit is from four fifths of the limit on, as far as sizes tell.
-func (l *lane) nearLimit(w tail.Waiting, now time.Time) bool {
-	return l.near(w.Oldest, now)
-}
-
-// saysOld tells whether a line has it that it is near its limit. That is good
-// enough for sealing at once, which loses nothing; not for the spool's reserve.
-func (l *lane) saysOld(w tail.Waiting, now time.Time) bool {
-	return w.Said != 0 && l.near(w.Said, now)
-}
-
-func (l *lane) near(at int64, now time.Time) bool { return nearLimit(at, l.class.RawLimit, now) }
-
-// nearLimit tells whether bytes written at a time (Unix seconds, 0 unknown) are
-// past four fifths of a limit.
-func nearLimit(at int64, limit time.Duration, now time.Time) bool {
-	return at == 0 || now.Sub(time.Unix(at, 0)) >= limit/5*4
 }
 
 // seal closes one batch of what waits. A file that is rewritten as it is read,
@@ -400,127 +311,6 @@ func (d *Daemon) endedOf(b *building) *tail.File {
 		}
 	}
 	return nil
-}
-
-// building is a batch on its way.
-type building struct {
-	lane   *lane
-	draft  *ship.Draft
-	sums   *ledger.SumWriter
-	ranges []ledger.Range
-	files  []*tail.File
-	nums   []uint64                     // of their generations
-	keyDay string                       // of the key of its pseudonyms; "" for none that is stored
-	open   map[*tail.File]scrub.Streams // for the lane, once the batch is sealed
-}
-
-// sumsOf is the sums side of a draft, as a writer.
-type sumsOf struct{ *ship.Draft }
-
-func (s sumsOf) Write(p []byte) (int, error) { return s.WriteSums(p) }
-
-// fill reads what waits, file by file, until the batch is full.
-func (d *Daemon) fill(ctx context.Context, b *building, waiting []tail.Waiting, now time.Time, key *ledger.SumKey) error {
-	budget := b.lane.budget
-	var older error
-	for _, w := range waiting {
-		if budget <= 0 || ctx.Err() != nil {
-			break
-		}
-		r, err := w.File.Take(tail.TakeOptions{
-			Budget: budget, Half: d.halfTime(b.lane, w, now), Now: now, Key: key, Location: time.Local, Whole: b.lane.whole,
-		})
-		var refused *tail.RefusedError
-		if errors.As(err, &refused) {
-			if err := d.files.Refuse(w.File, refused); err != nil {
-				return err
-			}
-			continue
-		}
-		if err != nil {
-			return &fileError{w.File, err}
-		}
-		if r == nil {
-			continue
-		}
-		if err := b.read(ctx, r, w.File); err != nil {
-			return err
-		}
-		if d.olderThan(b, r.Ranges(), w.File, now) {
-			older = errOlder // the next try knows of all that were read
-		}
-		for _, read := range r.Ranges() {
-			if !read.Hole {
-				budget -= read.Len()
-			}
-		}
-		b.ranges = append(b.ranges, r.Ranges()...)
-		b.files = append(b.files, w.File)
-		b.nums = append(b.nums, r.Ranges()[0].File)
-	}
-	return cmp.Or(ctx.Err(), older)
-}
-
-// read carries one range through the scrubber into the draft.
-func (b *building) read(ctx context.Context, r *tail.Reader, f *tail.File) error {
-	var out io.Writer = b.draft
-	if b.lane.scrub != nil {
-		b.lane.scrub.Reset(b.draft)
-		b.lane.scrub.Continue(b.lane.open[f])
-		if r.Resumed() {
-			b.lane.scrub.Resume()
-		}
-		out = b.lane.scrub
-	}
-	for {
-		c, err := r.Next(b.lane.buf)
-		if err == io.EOF {
-			return b.endFile(r, f)
-		}
-		if err != nil {
-			return &fileError{f, err}
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if c.Begins {
-			if err := b.sums.End(); err != nil {
-				return err
-			}
-			b.sums.Begin(c.From)
-		}
-		if _, err := b.sums.Write(c.Raw); err != nil {
-			return err
-		}
-		if _, err := out.Write(c.Text); err != nil {
-			return err
-		}
-	}
-}
-
-// endFile ends a file's lines in the batch: a line cut off by its file's end
-// is masked at its edge and gets a newline, so that the next file's first line
-// stands alone.
-func (b *building) endFile(r *tail.Reader, f *tail.File) error {
-	if err := b.sums.End(); err != nil {
-		return err
-	}
-	if b.lane.scrub == nil {
-		return nil
-	}
-	end := b.lane.scrub.Flush
-	if r.Cut() {
-		end = b.lane.scrub.Cut
-	}
-	if err := end(); err != nil {
-		return err
-	}
-	b.open[f] = b.lane.scrub.Unfinished()
-	if !r.Cut() {
-		return nil
-	}
-	_, err := b.draft.Write([]byte{'\n'})
-	return err
 }
 
 // dayKey returns the day's key of the sums, made if need be and in the ledger.
