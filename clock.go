@@ -41,6 +41,7 @@ type jump struct {
 	from  time.Time
 	by    time.Duration
 	since time.Time // zero: all of them
+	seen  bool      // by this run, which had counted up to from; else it may be part of what was told before
 }
 
 // maxJumps bounds the jumps that are remembered one by one.
@@ -64,7 +65,7 @@ func newClock(last time.Time, sure moment, wall func() time.Time, boot func() ti
 	if c.dated = !sure.at.IsZero(); c.dated {
 		counted := sure.after(now.boot) // the kernel has counted on
 		now.at = later(now.at, counted)
-		c.jumped(counted, now.at)
+		c.jumped(counted, now.at, false)
 	}
 	c.told, c.began = now, now.at
 	// For how long swab was off is the wall clock's word alone, unless the kernel
@@ -95,7 +96,7 @@ func (c *Clock) now() moment {
 	boot, wall := c.boot(), c.wall().Round(0)
 	counted := c.told.after(boot)
 	c.told = moment{later(wall, counted), max(boot, c.told.boot)}
-	c.jumped(counted, c.told.at)
+	c.jumped(counted, c.told.at, true)
 	if lag := c.told.at.Sub(wall); lag > clockSlack {
 		c.lag, c.lagged = max(c.lag, lag), c.told.at
 	}
@@ -103,17 +104,18 @@ func (c *Clock) now() moment {
 }
 
 // jumped notes that the wall clock is where no time has led that elapsed.
-func (c *Clock) jumped(from, to time.Time) {
+func (c *Clock) jumped(from, to time.Time, seen bool) {
 	if to.Sub(from) <= clockSlack {
 		return
 	}
-	j := jump{from: from, by: to.Sub(from)}
+	j := jump{from: from, by: to.Sub(from), seen: seen}
 	if !c.dated {
 		j.since = c.began
 	}
 	if n := len(c.jumps); n == maxJumps { // bytes count as younger, never as older
 		j.by += c.jumps[n-1].by
 		j.since = earlier(j.since, c.jumps[n-1].since)
+		j.seen = seen && c.jumps[n-1].seen
 		c.jumps = c.jumps[:n-1]
 	}
 	c.jumps = append(c.jumps, j)
@@ -145,6 +147,21 @@ func (c *Clock) Certain(age time.Duration, stamp time.Time, born bool) time.Time
 		certain = earlier(certain, now.Add(-age-c.lag))
 	}
 	return certain
+}
+
+// Counted is what the time has come to, by elapsed time, for bytes that were
+// stamped at a time: without the jumps of the wall clock that this run has seen
+// since then, and that nothing has borne out.
+func (c *Clock) Counted(stamp time.Time) time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	at := c.now().at
+	for _, j := range c.jumps {
+		if j.seen && !stamp.After(j.from) {
+			at = at.Add(-j.by)
+		}
+	}
+	return at
 }
 
 // Astray tells whether swab's time is not the wall clock's, or not for sure, so

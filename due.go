@@ -35,25 +35,24 @@ func (l *lane) takeable(list []tail.Waiting, now time.Time, half func(tail.Waiti
 }
 
 // halfTime tells whether half a line may be taken: nobody will complete it, or
-// it is at its limit. While the clocks disagree, it is as old as the time that
-// elapsed for sure: a wall clock that jumps cuts no line in two.
+// it is at its limit. While the clocks disagree, a jump of the wall clock makes
+// it no older: it would be cut in two for nothing.
 func (d *Daemon) halfTime(l *lane, w tail.Waiting, now time.Time) bool {
-	at := now
+	at, since := now, now
 	if !d.clock.Agree(d.cfg.ClockGrace) {
-		// Until when bytes are at the limit, said as the time at which they are.
-		at = d.clock.Certain(l.class.RawLimit, time.Unix(w.Oldest, 0), w.Met).Add(l.class.RawLimit)
+		at, since = d.clock.Counted(time.Unix(w.Oldest, 0)), d.clock.Counted(w.Since)
 	}
 	if w.Oldest > 0 && l.overdue(w.Oldest, at) {
 		return true
 	}
-	if w.Oldest == 0 && at.Sub(w.Since) > time.Minute { // of unknown age, and nobody completes it
+	if w.Oldest == 0 && since.Sub(w.Since) > time.Minute { // of unknown age, and nobody completes it
 		return true
 	}
 	if !w.Away {
 		return false
 	}
 	idle, ok := w.File.Idle()
-	return ok && idle || !ok && now.Sub(w.Since) > time.Minute
+	return ok && idle || !ok && since.Sub(w.Since) > time.Minute
 }
 
 // due tells whether a batch is: enough bytes, old enough, near the limit, or

@@ -23,6 +23,7 @@ import (
 	"swab/config"
 	"swab/ledger"
 	"swab/ship"
+	"swab/tail"
 )
 
 // turned is a daemon whose clocks, births, store and cranks a test turns by
@@ -44,9 +45,8 @@ type turned struct {
 
 // shm is a file system in memory, where a sync is cheap; "" where there is none.
 func shm() string {
-	const dir = "/dev/shm"
-	var st unix.Statfs_t
-	if unix.Statfs(dir, &st) == nil && st.Type == unix.TMPFS_MAGIC && unix.Access(dir, unix.W_OK) == nil {
+	const dir = "/dev/shm" // Linux alone has it
+	if unix.Access(dir, unix.W_OK) == nil {
 		return dir
 	}
 	return ""
@@ -165,10 +165,10 @@ func (s *turned) add(name, text string) string {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	s.must(err)
 	defer f.Close()
-	var st unix.Statx_t
-	s.must(unix.Statx(int(f.Fd()), "", unix.AT_EMPTY_PATH, unix.STATX_BTIME, &st))
-	if ns := st.Btime.Sec*int64(time.Second) + int64(st.Btime.Nsec); s.births[ns] == 0 {
-		s.births[ns] = s.wall.UnixNano()
+	id, err := tail.Identify(f)
+	s.must(err)
+	if s.births[id.Born] == 0 {
+		s.births[id.Born] = s.wall.UnixNano()
 	}
 	_, err = f.WriteString(text)
 	s.must(err)

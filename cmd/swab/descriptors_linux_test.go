@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -10,38 +9,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/klauspost/compress/zstd"
 )
-
-// shippedLines counts each line that a store directory holds of class api.
-func shippedLines(t *testing.T, store string) map[string]int {
-	t.Helper()
-	list, err := filepath.Glob(store + "/class=api/*/*/*.zst")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dec, err := zstd.NewReader(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer dec.Close()
-	lines := map[string]int{}
-	for _, name := range list {
-		body, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		text, err := dec.DecodeAll(body, nil)
-		if err != nil {
-			t.Fatalf("%s, %d bytes: %v", filepath.Base(name), len(body), err)
-		}
-		for line := range bytes.Lines(text) {
-			lines[string(line)]++
-		}
-	}
-	return lines
-}
 
 // With 160 descriptors swab carries 600 files in 30 directories, 3,000 with
 // SWAB_TEST_MANY, before, while and after all of them are rotated.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"maps"
@@ -13,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/klauspost/compress/zstd"
 )
 
 // process is a swab run of its own, with what it says.
@@ -306,4 +309,33 @@ func TestSIGTERMInOnePassSaysWhatStays(t *testing.T) {
 	if status := p.status(); status != exitFailed {
 		t.Errorf("exit status %d, want %d", status, exitFailed)
 	}
+}
+
+// shippedLines counts each line that a store directory holds of class api.
+func shippedLines(t *testing.T, store string) map[string]int {
+	t.Helper()
+	list, err := filepath.Glob(store + "/class=api/*/*/*.zst")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dec, err := zstd.NewReader(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dec.Close()
+	lines := map[string]int{}
+	for _, name := range list {
+		body, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := dec.DecodeAll(body, nil)
+		if err != nil {
+			t.Fatalf("%s, %d bytes: %v", filepath.Base(name), len(body), err)
+		}
+		for line := range bytes.Lines(text) {
+			lines[string(line)]++
+		}
+	}
+	return lines
 }
