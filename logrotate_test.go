@@ -241,7 +241,10 @@ func TestInvariant5UnderLogrotateByCopy(t *testing.T) {
 					t.Errorf("lines are lost in %d places, after %d truncations", gaps, l.runs)
 				}
 				a := b.check().State.Account(class)
-				if a.Lost > int64(len(lost)*lineBytes) || a.Copied == 0 {
+				// A copy elsewhere may turn up with nothing left that proves it: what it
+				// still has is shipped by itself, and counts as lost of its log.
+				elsewhere := strings.HasPrefix(options[len(options)-1], "olddir")
+				if a.Lost > int64(len(lost)*lineBytes) && !elsewhere || a.Copied == 0 {
 					t.Errorf("%d lines are lost; account %+v", len(lost), a)
 				}
 				t.Logf("%d lines written, %d lost between logrotate's copy and its truncation, %d rotations", n, len(lost), l.runs)

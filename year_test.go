@@ -188,7 +188,8 @@ func (y *year) settled() {
 	}
 	y.looked(nums)
 	full := y.store.down && y.d.spool.Used() >= yearSpool/8*9
-	held := full && (!y.d.mayExpire(now) || y.d.clock.lag > 0)
+	// What nobody else has is not destroyed while it is in doubt how old it is.
+	held := full && (!y.d.mayExpire(now) || y.d.clock.lag > 0 || len(y.d.clock.jumps) > 0)
 	for _, l := range y.all {
 		p, err := os.ReadFile(filepath.Join(y.logs, l.name))
 		if errors.Is(err, fs.ErrNotExist) {
