@@ -148,9 +148,11 @@ func (w *world) laneStep(seals *sync.Mutex) error {
 		if err != nil {
 			return err
 		}
-		seals.Lock()
-		w.record("api", p.File, r, got)
-		seals.Unlock()
+		func() {
+			seals.Lock()
+			defer seals.Unlock() // what fails ends the goroutine
+			w.record("api", p.File, r, got)
+		}()
 	}
 	return nil
 }
@@ -167,7 +169,12 @@ func (w *world) eraseStep(seals *sync.Mutex) error {
 	w.append(ledger.Event{Erase: &ledger.Erase{Reason: ledger.ReasonShipped, Refs: refs}})
 	for _, r := range ranges {
 		err := ErrOtherGeneration
-		for errors.Is(err, ErrOtherGeneration) { // until the sweep has found it, if it was parked
+		for n := 0; errors.Is(err, ErrOtherGeneration); n++ { // it was parked, and renamed: a sweep finds it
+			if n > 0 {
+				if err := w.set.Sweep(w.clock()); err != nil {
+					return err
+				}
+			}
 			err = w.set.File(r.File).Erase(r.File, func(wr *os.File, lock sync.Locker) error {
 				lock.Lock()
 				defer lock.Unlock()

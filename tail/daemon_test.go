@@ -134,7 +134,7 @@ func (w *world) record(class string, f *File, r *Reader, p piece) ledger.BatchID
 		}
 		for _, m := range rg.Tail {
 			buf := make([]byte, m.Len)
-			if _, err := f.readAt(buf, m.Off); err != nil {
+			if err := w.reads(f, buf, m.Off); err != nil {
 				w.t.Fatal(err)
 			}
 			if ok, err := w.keys.MarkMatches(m, buf); !ok || err != nil {
@@ -236,5 +236,21 @@ func (w *world) see() {
 	w.t.Helper()
 	if grown := w.set.Growth(); len(grown) > 0 {
 		w.append(ledger.Event{Seen: &ledger.Seen{Files: grown}})
+	}
+}
+
+// reads is readAt for who does not have the file. One that was parked, and
+// renamed, is found by a sweep.
+func (w *world) reads(f *File, p []byte, off int64) error {
+	for n := 0; ; n++ {
+		f.mu.Lock()
+		_, err := f.readAt(p, off)
+		f.mu.Unlock()
+		if !errors.Is(err, ErrRewritten) || n == maxPasses {
+			return err
+		}
+		if err := w.set.Sweep(w.clock()); err != nil {
+			return err
+		}
 	}
 }
