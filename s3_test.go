@@ -128,11 +128,7 @@ func TestFirstStartWithALogThatCannotBeErased(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root, to run swab as another user")
 	}
-	dir, err := os.MkdirTemp("", "swab-test-") // t.TempDir is closed to other users
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	dir := openDir(t)
 	b := &bench{t: t, dir: dir, logs: dir + "/log", out: dir + "/out", state: dir + "/state"}
 	for _, d := range []string{b.logs, b.out, b.state} {
 		if err := os.Mkdir(d, 0o755); err != nil {
@@ -144,9 +140,6 @@ func TestFirstStartWithALogThatCannotBeErased(t *testing.T) {
 		if err := os.Chown(d, nobody, nobody); err != nil {
 			t.Fatal(err)
 		}
-	}
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
 	}
 	binary := filepath.Join(dir, "swab.test")
 	if out, err := exec.Command("cp", os.Args[0], binary).CombinedOutput(); err != nil {
@@ -175,6 +168,28 @@ func TestFirstStartWithALogThatCannotBeErased(t *testing.T) {
 	if n := strings.Count(b.shipped(), "203.0.113.0"); n != 10 {
 		t.Errorf("%d lines shipped, want 10", n)
 	}
+}
+
+// openDir makes a directory that other users can reach: t.TempDir is closed to
+// them, and so may be what TMPDIR names.
+func openDir(t *testing.T) string {
+	t.Helper()
+	parent := os.TempDir()
+	for up := parent; up != "/" && up != "."; up = filepath.Dir(up) {
+		if info, err := os.Stat(up); err != nil || info.Mode()&0o001 == 0 {
+			parent = "/var/tmp"
+			break
+		}
+	}
+	dir, err := os.MkdirTemp(parent, "swab-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 // Invariant 5 with the real server: the answer to a put is lost, the object is

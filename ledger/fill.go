@@ -1,6 +1,9 @@
 package ledger
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+)
 
 // Frame is what stands at the begin of a line that was overwritten with blanks
 // and was one of Kubernetes' CRI format: an empty line of the year 1. `kubectl
@@ -26,6 +29,27 @@ func Filled(off int64, p []byte) bool {
 	}
 	return true
 }
+
+// Begun tells whether p looks as if a part of it were what overwriting leaves:
+// a NUL, a frame, or more blanks in a row than a line of text has. It is for
+// bytes that are being overwritten; of others it says nothing.
+func Begun(p []byte) bool {
+	if bytes.IndexByte(p, 0) >= 0 || bytes.Contains(p, []byte(Frame)) {
+		return true
+	}
+	run := 0
+	for _, c := range p {
+		if strings.IndexByte(fillBytes, c) < 0 {
+			run = 0
+		} else if run++; run == manyBlanks {
+			return true
+		}
+	}
+	return false
+}
+
+// manyBlanks is how many blanks in a row are taken for a fill in text.
+const manyBlanks = 8
 
 func filledBlock(p []byte) bool {
 	for k := range Frame { // its begin may be cut off

@@ -307,7 +307,8 @@ func (f *File) intact(rec *ledger.File) (bool, error) {
 }
 
 // markHolds decides for one mark. Bytes that we have overwritten must be what
-// we wrote; bytes that an open intent names may be either; a mark of which
+// we wrote; bytes that an open intent names may be either, or in part so: a
+// head spans several ranges, and they go one after the other. A mark of which
 // only a part is overwritten says nothing about the rest.
 func (s *Set) markHolds(rec *ledger.File, m ledger.Mark, p []byte) (bool, error) {
 	at := ledger.Extent{From: m.Off, To: m.Off + int64(m.Len)}
@@ -332,7 +333,7 @@ func (s *Set) markHolds(rec *ledger.File, m ledger.Mark, p []byte) (bool, error)
 	if errors.Is(err, ledger.ErrNoKey) {
 		return true, nil // nothing left to compare with
 	}
-	if !ok && intended > 0 && intended < int64(m.Len) {
+	if !ok && intended > 0 && (intended < int64(m.Len) || ledger.Begun(p)) {
 		return true, nil // half of it may be overwritten
 	}
 	return ok, err

@@ -193,6 +193,45 @@ func TestAFileWhoseHeadAloneIsErasedKeepsItsGeneration(t *testing.T) {
 	w.want(w.sealAll("api"), lines("rest", 5))
 }
 
+// The head spans ranges that one intent names, and they go one after the other:
+// a look between two of them, or a crash, finds it half raw.
+func TestAFileWhoseHeadIsBeingErasedKeepsItsGeneration(t *testing.T) {
+	for _, down := range []bool{false, true} {
+		t.Run(fmt.Sprintf("down %v", down), func(t *testing.T) {
+			w := newWorld(t)
+			w.budget = 1
+			w.write("a.log", "line 1\nline 2\nline 3\n"+lines("rest", 200))
+			w.sweep()
+			num := w.file("a.log").Num()
+			w.seal("api")
+			w.budget = 1 << 20
+			w.sealAll("api")
+			w.intend("api")
+			if down {
+				w.stop()
+			}
+			f, err := os.OpenFile(w.path("a.log"), os.O_WRONLY, 0)
+			if err == nil {
+				_, err = f.WriteAt(make([]byte, len("line 1\n")), 0)
+				err = errors.Join(err, f.Close())
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.add("a.log", "more\n")
+			if down {
+				w.start()
+			}
+			w.sweep()
+			if f := w.file("a.log"); f.Num() != num {
+				t.Errorf("generation %d after %d", f.Num(), num)
+			}
+			w.want(w.sealAll("api"), "more\n")
+			w.proven()
+		})
+	}
+}
+
 func TestRewritingOfUnreadContentLosesTheOldAndReadsTheNew(t *testing.T) {
 	w := newWorld(t)
 	w.write("a.log", lines("old", 3))
