@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -19,6 +20,7 @@ type verdict struct {
 	Changed    uint64 // whose checksum does not hold
 	Foreign    uint64 // that no writer wrote, or that stand in another class
 	Disordered uint64 // after a later line of the same file
+	Cut        uint64 // that are there in two parts, cut by the limit when a clock was wrong
 	Torn       uint64 // halves that a rotation cut, by the writer's account
 	// Examples name what is wrong, a few of each kind, without their content.
 	Examples []string
@@ -39,6 +41,9 @@ type counter struct {
 	table   *crc32.Table
 	object  string // the key that is being read
 	named   map[string]int
+	seed    uint64   // of the lines
+	mayCut  bool     // clocks were wrong
+	odd     [][]byte // lines that no sum holds for, if so
 	lines   *bufio.Reader
 }
 
@@ -99,6 +104,9 @@ func (c *counter) line(line []byte) {
 	if err != nil || !whole {
 		c.Changed++
 		c.example("changed", "writer %d line %d, %d bytes", h.writer, h.n, len(line))
+		if c.mayCut && len(c.odd) < maxOdd {
+			c.odd = append(c.odd, bytes.Clone(line[:end]))
+		}
 		return
 	}
 	t := c.writers[h.writer]
@@ -140,6 +148,9 @@ func (c *counter) finish() verdict {
 		}
 		torn := min(cut, c.Changed)
 		c.Torn, c.Changed = c.Torn+torn, c.Changed-torn
+		if len(c.odd) > 0 {
+			c.settleCuts(t)
+		}
 		c.missing(t)
 	}
 	return c.verdict
@@ -172,6 +183,7 @@ func (v *verdict) add(w verdict) {
 	v.Changed += w.Changed
 	v.Foreign += w.Foreign
 	v.Disordered += w.Disordered
+	v.Cut += w.Cut
 	v.Torn += w.Torn
 	v.Examples = append(v.Examples, w.Examples...)
 }

@@ -88,6 +88,14 @@ func (m *lineMaker) line(f, n uint64) []byte {
 	return append(m.raw, '\n')
 }
 
+// stored is line n of file f as the store must have it, without its newline.
+// The slice is valid until the next call.
+func (m *lineMaker) stored(f, n uint64) []byte {
+	m.line(f, n)
+	m.clean = appendSum(m.clean, crc32.Checksum(m.clean, m.table))
+	return m.clean
+}
+
 func (m *lineMaker) both(s string) {
 	m.raw, m.clean = append(m.raw, s...), append(m.clean, s...)
 }

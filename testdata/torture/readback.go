@@ -40,13 +40,15 @@ func (s *stock) problem(format string, args ...any) {
 }
 
 // readBack reads every object, in the order of the keys, and counts its lines.
-// Nothing but the counters and the accounts is kept.
-func readBack(ctx context.Context, store backend, accounts []account) (verdict, *stock, error) {
+// Nothing but the counters and the accounts is kept. seed is that of the lines;
+// mayCut tells that clocks were wrong.
+func readBack(ctx context.Context, store backend, accounts []account, seed uint64, mayCut bool) (verdict, *stock, error) {
 	s := &stock{Objects: map[string]uint64{}, Gaps: map[string]uint64{}, lastOf: map[string]uint64{}}
 	counters := map[string]*counter{}
 	for _, a := range accounts {
 		if counters[a.Class] == nil {
 			counters[a.Class] = newCounter(slices.DeleteFunc(slices.Clone(accounts), func(b account) bool { return b.Class != a.Class }))
+			counters[a.Class].seed, counters[a.Class].mayCut = seed, mayCut
 		}
 	}
 	err := store.walk(ctx, func(key string, open opener) error {

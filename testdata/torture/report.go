@@ -43,6 +43,7 @@ func (r *run) failures(s *result) []string {
 	add(s.Leaked > 0, "%s lines leaked", grouped(s.Leaked))
 	add(s.Disordered > 0, "%s lines out of order", grouped(s.Disordered))
 	add(s.Changed > 0, "%s lines changed or cut", grouped(s.Changed))
+	add(s.Cut > uint64(r.f.Jumps*len(r.accounts)), "%s lines cut in two by %d jumps of the clock", grouped(s.Cut), r.f.Jumps)
 	add(s.Foreign > 0, "%s lines that nobody wrote", grouped(s.Foreign))
 	add(s.stock.bad(), "objects: numbers missing, out of order, damaged or strange")
 	add(!s.LedgerGood, "swab ledger check")
@@ -56,10 +57,10 @@ func (r *run) failures(s *result) []string {
 }
 
 // agrees tells whether the ledger accounts for what the writers wrote, to the
-// byte, as shipped. Who else copies and truncates makes other bytes of it.
+// byte, as shipped; a line in two parts is two to it. Who else copies and truncates makes other bytes of it.
 func (s *result) agrees() bool {
 	a := s.Account
-	return uint64(a.Written) == s.Bytes && uint64(a.ShippedBytes) == s.Bytes && uint64(a.LinesShipped) == s.Written && a.Present == 0
+	return uint64(a.Written) == s.Bytes && uint64(a.ShippedBytes) == s.Bytes && uint64(a.LinesShipped) == s.Written+s.Cut && a.Present == 0
 }
 
 // print writes the table, and what is wrong beneath it.
@@ -77,6 +78,9 @@ func (r *run) print(out io.Writer, s *result) error {
 	row("leaked", "%s", grouped(s.Leaked))
 	row("out of order", "%s", grouped(s.Disordered))
 	row("changed or cut", "%s", grouped(s.Changed+s.Foreign))
+	if r.f.Jumps > 0 {
+		row("cut by the limit", "%s lines, there in two parts: a clock was wrong", grouped(s.Cut))
+	}
 	if r.o.Rotate == rotateCopy {
 		row("lost by logrotate", "%s lines, %s halves, in its window between copy and truncation", grouped(s.Excused), grouped(s.Torn))
 	}

@@ -82,7 +82,7 @@ func (r *run) judge(ctx context.Context, s *result) (err error) {
 		return err
 	}
 	s.Account, s.AccountKnown = sumOf(report.State), len(report.Problems) == 0
-	if s.verdict, s.stock, err = readBack(ctx, r.back, r.accounts); err != nil {
+	if s.verdict, s.stock, err = readBack(ctx, r.back, r.accounts, r.o.Seed, r.f.Jumps > 0); err != nil {
 		return err
 	}
 	if err := r.rawLeft(s); err != nil {
