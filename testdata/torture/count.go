@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"iter"
 	"math/bits"
 )
 
@@ -54,10 +55,11 @@ type tally struct {
 	last    map[uint64]uint64 // content of a file → 1 + the last line seen of it
 }
 
-// newCounter makes a counter for the writers of a class.
-func newCounter(accounts []account) *counter {
+// newCounter makes a counter for the writers of a class, whose lines are those
+// of seed. mayCut tells that clocks were wrong.
+func newCounter(accounts []account, seed uint64, mayCut bool) *counter {
 	c := &counter{writers: map[int]*tally{}, table: crc32.MakeTable(crc32.Castagnoli), named: map[string]int{},
-		lines: bufio.NewReaderSize(nil, 2*maxLine)}
+		seed: seed, mayCut: mayCut, lines: bufio.NewReaderSize(nil, 2*maxLine)}
 	for _, a := range accounts {
 		c.writers[a.Writer] = &tally{account: a, seen: make([]uint64, (a.Lines+63)/64), last: map[uint64]uint64{}}
 	}
@@ -131,14 +133,14 @@ func (c *counter) line(line []byte) {
 	t.last[content] = h.n + 1
 }
 
-// finish settles what is missing: lost, or in a gap that the writer's account
-// leaves to its own rotation.
+// finish settles what is missing: in a gap that the writer's account leaves to
+// its own rotation, in two parts, or lost.
 func (c *counter) finish() verdict {
 	c.object = "no object"
+	var halves uint64
 	for _, t := range c.writers {
-		var cut uint64
 		for _, g := range t.account.Gaps {
-			cut += g.Torn
+			halves += g.Torn
 			for n := g.From; n < min(g.To, t.account.Lines); n++ {
 				if t.seen[n/64]&(1<<(n%64)) == 0 {
 					t.seen[n/64] |= 1 << (n % 64)
@@ -146,29 +148,34 @@ func (c *counter) finish() verdict {
 				}
 			}
 		}
-		torn := min(cut, c.Changed)
-		c.Torn, c.Changed = c.Torn+torn, c.Changed-torn
 		if len(c.odd) > 0 {
 			c.settleCuts(t)
 		}
-		c.missing(t)
+		for n := range t.missing() {
+			c.Lost++
+			c.example("lost", "writer %d line %d", t.account.Writer, n)
+		}
 	}
+	// What is left of the odd lines may be halves that a rotation left.
+	c.Torn = min(halves, c.Changed)
+	c.Changed -= c.Torn
 	return c.verdict
 }
 
-// missing counts the lines of a writer that were not seen.
-func (c *counter) missing(t *tally) {
-	for i, word := range t.seen {
-		left := ^word
-		if rest := t.account.Lines - uint64(i)*64; rest < 64 {
-			left &= 1<<rest - 1
-		}
-		c.Lost += uint64(bits.OnesCount64(left))
-		for ; left != 0; left &= left - 1 {
-			if c.named["lost"] >= maxExamples {
-				break
+// missing are the lines that were not seen, in order. One that is marked as seen
+// meanwhile is no obstacle.
+func (t *tally) missing() iter.Seq[uint64] {
+	return func(yield func(uint64) bool) {
+		for i, word := range t.seen {
+			left := ^word
+			if rest := t.account.Lines - uint64(i)*64; rest < 64 {
+				left &= 1<<rest - 1
 			}
-			c.example("lost", "writer %d line %d", t.account.Writer, uint64(i)*64+uint64(bits.TrailingZeros64(left)))
+			for ; left != 0; left &= left - 1 {
+				if !yield(uint64(i)*64 + uint64(bits.TrailingZeros64(left))) {
+					return
+				}
+			}
 		}
 	}
 }

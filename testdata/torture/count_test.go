@@ -33,8 +33,7 @@ func counted(t *testing.T, gaps []gap, lines [][]byte) verdict {
 
 func countedWhere(t *testing.T, gaps []gap, mayCut bool, lines [][]byte) verdict {
 	t.Helper()
-	c := newCounter([]account{{Writer: 4, Lines: 1000, Files: 10, Gaps: gaps}, {Writer: 5}})
-	c.seed, c.mayCut = 1, mayCut
+	c := newCounter([]account{{Writer: 4, Lines: 1000, Files: 10, Gaps: gaps}, {Writer: 5}}, 1, mayCut)
 	for part := range slices.Chunk(lines, 333) {
 		if err := c.read("an object", bytes.NewReader(bytes.Join(part, nil))); err != nil {
 			t.Fatal(err)
@@ -86,32 +85,34 @@ func TestCounterFindsWhatWasPlanted(t *testing.T) {
 	}
 }
 
-// What the counter says names lines by their number alone.
 func TestCounterKnowsTheTwoPartsOfALineThatTheLimitCut(t *testing.T) {
 	good := cleanLines(t, 4, 1000)
 	line := string(good[700][:len(good[700])-1])
+	half := []gap{{From: 700, To: 700, Torn: 1}}
 	for name, c := range map[string]struct {
 		parts  []string
 		mayCut bool
+		gaps   []gap
 		want   verdict
 	}{
-		"no clock was wrong": {[]string{line[:60], line[60:]}, false, verdict{Shipped: 1001, Lost: 1, Changed: 2}},
-		"within a word":      {[]string{line[:60], line[60:]}, true, verdict{Shipped: 1001, Cut: 1}},
-		"within the head":    {[]string{line[:20], line[20:]}, true, verdict{Shipped: 1001, Cut: 1}},
-		"rest blanked":       {[]string{line[:60], redacted}, true, verdict{Shipped: 1001, Cut: 1}},
-		"word blanked":       {[]string{line[:60], redacted + line[60+strings.IndexByte(line[60:], ' '):]}, true, verdict{Shipped: 1001, Cut: 1}},
-		"rest missing":       {[]string{line[:60]}, true, verdict{Shipped: 1000, Lost: 1, Changed: 1}},
-		"begin missing":      {[]string{line[60:]}, true, verdict{Shipped: 1000, Lost: 1, Changed: 1}},
-		"wrong way round":    {[]string{line[60:], line[:60]}, true, verdict{Shipped: 1001, Lost: 1, Changed: 2}},
-		"more than is there": {[]string{line[:90], line[40:]}, true, verdict{Shipped: 1001, Lost: 1, Changed: 2}},
-		"changed before it":  {[]string{line[:39] + "~" + line[40:60], line[60:]}, true, verdict{Shipped: 1001, Lost: 1, Changed: 2}},
-		"another line's":     {[]string{line[:60], string(good[3][60:])}, true, verdict{Shipped: 1001, Lost: 1, Changed: 2}},
+		"no clock was wrong":  {[]string{line[:60], line[60:]}, false, nil, verdict{Shipped: 1001, Lost: 1, Changed: 2}},
+		"within a word":       {[]string{line[:60], line[60:]}, true, nil, verdict{Shipped: 1001, Cut: 1}},
+		"within the head":     {[]string{line[:20], line[20:]}, true, nil, verdict{Shipped: 1001, Cut: 1}},
+		"rest blanked":        {[]string{line[:60], redacted}, true, nil, verdict{Shipped: 1001, Cut: 1}},
+		"word blanked":        {[]string{line[:60], redacted + line[60+strings.IndexByte(line[60:], ' '):]}, true, nil, verdict{Shipped: 1001, Cut: 1}},
+		"rest missing":        {[]string{line[:60]}, true, nil, verdict{Shipped: 1000, Lost: 1, Changed: 1}},
+		"begin missing":       {[]string{line[60:]}, true, nil, verdict{Shipped: 1000, Lost: 1, Changed: 1}},
+		"wrong way round":     {[]string{line[60:], line[:60]}, true, nil, verdict{Shipped: 1001, Lost: 1, Changed: 2}},
+		"more than is there":  {[]string{line[:90], line[40:]}, true, nil, verdict{Shipped: 1001, Lost: 1, Changed: 2}},
+		"changed before it":   {[]string{line[:39] + "~" + line[40:60], line[60:]}, true, nil, verdict{Shipped: 1001, Lost: 1, Changed: 2}},
+		"another line's":      {[]string{line[:60], string(good[3][60:])}, true, nil, verdict{Shipped: 1001, Lost: 1, Changed: 2}},
+		"beside a rotation's": {[]string{line[:60], line[60:]}, true, half, verdict{Shipped: 1001, Cut: 1}},
 	} {
 		var parts [][]byte
 		for _, p := range c.parts {
 			parts = append(parts, []byte(strings.TrimSuffix(p, "\n")+"\n"))
 		}
-		got := countedWhere(t, nil, c.mayCut, slices.Replace(slices.Clone(good), 700, 701, parts...))
+		got := countedWhere(t, c.gaps, c.mayCut, slices.Replace(slices.Clone(good), 700, 701, parts...))
 		got.Examples = nil
 		if !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%s: %+v, want %+v", name, got, c.want)
@@ -119,6 +120,7 @@ func TestCounterKnowsTheTwoPartsOfALineThatTheLimitCut(t *testing.T) {
 	}
 }
 
+// What the counter says names lines by their number alone.
 func TestCounterQuotesNoLine(t *testing.T) {
 	v := counted(t, nil, [][]byte{[]byte("secret 203.0.113.9\n"), bytes.Clone(newLineMaker(1, 4).line(5, 500))})
 	if text := strings.Join(v.Examples, "\n"); text == "" || strings.Contains(text, "secret") || leaks([]byte(text)) {

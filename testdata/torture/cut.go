@@ -2,7 +2,7 @@ package main
 
 import (
 	"bytes"
-	"math/bits"
+	"slices"
 )
 
 // Half a line that is at its limit is shipped as it is, and what completes it
@@ -20,19 +20,14 @@ const redacted = "[redacted]"
 // settleCuts looks for the two parts of each line of t that is missing.
 func (c *counter) settleCuts(t *tally) {
 	maker, tries := newLineMaker(c.seed, t.account.Writer), 0
-	for i := range t.seen {
-		left := ^t.seen[i]
-		if rest := t.account.Lines - uint64(i)*64; rest < 64 {
-			left &= 1<<rest - 1
+	for n := range t.missing() {
+		if tries++; tries > maxOdd {
+			return
 		}
-		for ; left != 0 && tries < maxOdd; left &= left - 1 {
-			tries++
-			bit := bits.TrailingZeros64(left)
-			if c.takeParts(maker, t.account.Files, uint64(i)*64+uint64(bit)) {
-				t.seen[i] |= 1 << bit
-				c.Cut++
-				c.Changed -= 2
-			}
+		if c.takeParts(maker, t.account.Files, n) {
+			t.seen[n/64] |= 1 << (n % 64)
+			c.Cut++
+			c.Changed -= 2
 		}
 	}
 }
@@ -49,7 +44,7 @@ func (c *counter) takeParts(maker *lineMaker, files, n uint64) bool {
 			}
 			for j := i + 1; j < len(c.odd); j++ {
 				if tail, ok := tailOf(clean, c.odd[j]); ok && head+tail <= len(clean) {
-					c.odd = append(append(append([][]byte{}, c.odd[:i]...), c.odd[i+1:j]...), c.odd[j+1:]...)
+					c.odd = slices.Delete(slices.Delete(c.odd, j, j+1), i, i+1)
 					return true
 				}
 			}

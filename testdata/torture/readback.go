@@ -47,8 +47,8 @@ func readBack(ctx context.Context, store backend, accounts []account, seed uint6
 	counters := map[string]*counter{}
 	for _, a := range accounts {
 		if counters[a.Class] == nil {
-			counters[a.Class] = newCounter(slices.DeleteFunc(slices.Clone(accounts), func(b account) bool { return b.Class != a.Class }))
-			counters[a.Class].seed, counters[a.Class].mayCut = seed, mayCut
+			counters[a.Class] = newCounter(slices.DeleteFunc(slices.Clone(accounts), func(b account) bool { return b.Class != a.Class }),
+				seed, mayCut)
 		}
 	}
 	err := store.walk(ctx, func(key string, open opener) error {
