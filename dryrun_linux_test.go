@@ -70,10 +70,7 @@ func TestDryRunNeedsNoRights(t *testing.T) {
 		dryChild(t, dir)
 		return
 	}
-	dir := dryDir(t)
-	if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	dir := openDir(t)
 	logs := filepath.Join(dir, "logs")
 	for name, mode := range map[string]fs.FileMode{"open.log": 0o444, "shut.log": 0, "closed/a.log": 0o444} {
 		path := dryWrite(t, filepath.Join(logs, name), dryLines(dryNow, 3))
@@ -127,32 +124,15 @@ func dryChild(t *testing.T, dir string) {
 	}
 }
 
-// dryAsNobody runs this very test in a child that has uid 65534. The test's
-// program may lie where only root can reach it.
+// dryAsNobody runs this very test in a child that has uid 65534.
 func dryAsNobody(t *testing.T, dir string) *Forecast {
 	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	program, err := os.ReadFile(self)
-	if err != nil {
-		t.Fatal(err)
-	}
-	home := dryDir(t)
-	copied := filepath.Join(home, "test")
-	if err := os.WriteFile(copied, program, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(filepath.Dir(home), 0o755); err != nil {
-		t.Fatal(err)
-	}
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	child := exec.CommandContext(t.Context(), copied, "-test.run=^TestDryRunNeedsNoRights$")
+	child := exec.CommandContext(t.Context(), copiedProgram(t, openDir(t)), "-test.run=^TestDryRunNeedsNoRights$")
 	child.Env = append(os.Environ(), "SWAB_TEST_DRYRUN="+dir, "TMPDIR=/tmp", "GOCOVERDIR=/tmp")
 	child.Dir = "/"
 	child.ExtraFiles = []*os.File{w}

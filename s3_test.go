@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -141,10 +140,7 @@ func TestFirstStartWithALogThatCannotBeErased(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	binary := filepath.Join(dir, "swab.test")
-	if out, err := exec.Command("cp", os.Args[0], binary).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	binary := copiedProgram(t, dir)
 	b.write("a.log", lines(10, "%d 203.0.113.7"))
 	before := listing(t, b.dir)
 	run := func(args ...string) (string, error) {
@@ -168,6 +164,25 @@ func TestFirstStartWithALogThatCannotBeErased(t *testing.T) {
 	if n := strings.Count(b.shipped(), "203.0.113.0"); n != 10 {
 		t.Errorf("%d lines shipped, want 10", n)
 	}
+}
+
+// copiedProgram copies this program into a directory that other users can reach:
+// the program itself may lie where they cannot.
+func copiedProgram(t *testing.T, dir string) string {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	program, err := os.ReadFile(self)
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := filepath.Join(dir, "swab.test")
+	if err := os.WriteFile(to, program, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return to
 }
 
 // openDir makes a directory that other users can reach: t.TempDir is closed to

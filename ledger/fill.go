@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 )
 
@@ -37,15 +38,8 @@ func Begun(p []byte) bool {
 	if bytes.IndexByte(p, 0) >= 0 || bytes.Contains(p, []byte(Frame)) {
 		return true
 	}
-	run := 0
-	for _, c := range p {
-		if strings.IndexByte(fillBytes, c) < 0 {
-			run = 0
-		} else if run++; run == manyBlanks {
-			return true
-		}
-	}
-	return false
+	text := func(c rune) bool { return !strings.ContainsRune(fillBytes, c) }
+	return slices.ContainsFunc(bytes.FieldsFunc(p, text), func(run []byte) bool { return len(run) >= manyBlanks })
 }
 
 // manyBlanks is how many blanks in a row are taken for a fill in text.
