@@ -4,74 +4,27 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
-
-	"github.com/bmatcuk/doublestar/v4"
 
 	"swab/config"
 	"swab/tail"
 )
 
-// beside lists the files that lie where logs lie and that no --log names. What
-// --exclude names was meant to be left out.
+// beside lists the files that lie where logs lie and that no --log names.
 func (c *caster) beside(found []*target) {
-	covered, dirs := map[string]bool{}, map[string]bool{}
+	s := newSurroundings(c.rules)
 	for _, t := range found {
-		covered[t.Path], covered[t.Place.Path()] = true, true
-		dirs[filepath.Dir(t.Path)] = true
+		s.covers(t.Path)
+		s.covered[t.Place.Path()] = true
 	}
 	for _, r := range c.out.Refused {
-		covered[r.Path] = true
-		dirs[filepath.Dir(r.Path)] = true
+		s.covers(r.Path)
 	}
-	for _, r := range c.rules {
-		if filepath.Dir(r.Pattern) == r.Root {
-			dirs[r.Root] = true
-		}
-	}
-	for _, dir := range slices.Sorted(maps.Keys(dirs)) {
-		entries, _ := os.ReadDir(dir) // whether it can be read, the globs have said
-		for _, e := range entries {
-			path := filepath.Join(dir, e.Name())
-			if !e.Type().IsRegular() || covered[path] || c.excluded(path) || !likeLog(dir, e.Name()) {
-				continue
-			}
-			if info, err := e.Info(); err == nil && info.Size() > 0 {
-				c.out.Uncovered = append(c.out.Uncovered, ForecastUncovered{path, info.Size()})
-			}
-		}
-	}
-}
-
-func (c *caster) excluded(path string) bool {
-	return slices.ContainsFunc(c.cfg.Exclude, func(p string) bool {
-		ok, err := doublestar.PathMatch(p, path)
-		return err == nil && ok
+	s.uncovered(c.cfg.Exclude, func(path string, info fs.FileInfo) {
+		c.out.Uncovered = append(c.out.Uncovered, ForecastUncovered{path, info.Size()})
 	})
-}
-
-// likeLog tells whether a file is likely a log: all are in a directory of
-// logs; elsewhere the name says it, whatever rotation put behind it.
-func likeLog(dir, name string) bool {
-	for _, part := range strings.Split(dir, "/") {
-		if part == "log" || part == "logs" {
-			return true
-		}
-	}
-	name = strings.ToLower(name)
-	if strings.Contains(name, "log") || strings.Contains(name, "access") || strings.Contains(name, "error") {
-		return true
-	}
-	for _, ext := range []string{".out", ".err", ".trace", ".jsonl", ".ndjson"} {
-		if strings.HasSuffix(name, ext) || strings.Contains(name, ext+".") || strings.Contains(name, ext+"-") {
-			return true
-		}
-	}
-	return false
 }
 
 // unmatched says of each --log without a file why that is, most likely.

@@ -99,6 +99,9 @@ func (d *Daemon) passOnce(ctx context.Context, progress func(Progress)) error {
 	if len(d.streams) == 0 {
 		d.greet()
 	}
+	if err := d.noteUncovered(); err != nil {
+		return err
+	}
 	var shipErr error
 	for full := true; full && shipErr == nil; {
 		for _, l := range d.lanes {

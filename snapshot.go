@@ -74,6 +74,7 @@ func (d *Daemon) Snapshot() status.Snapshot {
 	s := status.Snapshot{
 		Version: Version(), Host: d.host, Node: d.node, At: now, Started: d.started, Store: d.storeName(),
 		SpoolBytes: d.spool.Used(), SpoolLimit: d.cfg.SpoolLimit, Devices: d.devices(), Refused: len(d.files.Refused()),
+		Uncovered: int(d.uncovered.files.Load()),
 	}
 	d.contact.show(&s)
 	classes := map[string]*status.Class{}

@@ -82,6 +82,7 @@ type Daemon struct {
 	spaceMu   sync.Mutex
 	fullUntil time.Time
 	noReserve bool
+	uncovered uncoveredLogs
 	// drain: nothing waits for its batch to fill up any more.
 	drain  chan struct{}
 	once   sync.Once
@@ -211,6 +212,9 @@ func (d *Daemon) sweepLoop(ctx context.Context) error {
 		}
 		if d.files.Measuring() && ctx.Err() == nil {
 			continue
+		}
+		if err := d.noteUncovered(); err != nil {
+			return err
 		}
 		select {
 		case <-ctx.Done():

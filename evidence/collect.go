@@ -48,6 +48,7 @@ type collector struct {
 	classes    map[string]*Class
 	erases     map[eraseID]*tallied
 	refused    map[[2]string]int // index in report.Refused
+	uncovered  map[string]int    // index in report.Looks.Uncovered, or past its end
 	keys       map[string]*Keys
 	numbers    map[string]uint64 // the last sealed, by class
 	next       time.Time         // the next full hour to look at
@@ -63,7 +64,7 @@ func newCollector(o Options) *collector {
 	o.To = earlier(o.To, o.Now)
 	r := &Report{From: o.From, To: o.To, Unlisted: map[string]int64{}, Running: o.Live}
 	return &collector{
-		o: o, report: r, classes: map[string]*Class{}, erases: map[eraseID]*tallied{}, refused: map[[2]string]int{},
+		o: o, report: r, classes: map[string]*Class{}, erases: map[eraseID]*tallied{}, refused: map[[2]string]int{}, uncovered: map[string]int{},
 		keys: map[string]*Keys{}, numbers: map[string]uint64{}, next: o.From,
 	}
 }

@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -229,6 +230,48 @@ func TestWhatIsSaidAgainIsCounted(t *testing.T) {
 	if len(r.Refused) != mostListed || r.Unlisted["refused"] != 8 {
 		t.Errorf("%d listed, %d more", len(r.Refused), r.Unlisted["refused"])
 	}
+}
+
+func TestFilesThatNoGlobCoversStandInTheReport(t *testing.T) {
+	p := newPen(t)
+	p.start()
+	if r := p.report(days(0, 1)); r.Looks.Times != 0 || !strings.Contains(textOf(t, r), "The ledger has no list of them") {
+		t.Errorf("nobody looked: %+v", r.Looks)
+	}
+	for range 3 { // the same 250 files, in pieces of a hundred
+		for from := 0; from < 250; from += 100 {
+			u := &ledger.Uncovered{Files: 250, Bytes: 250}
+			for i := from; i < min(from+100, 250); i++ {
+				u.List = append(u.List, ledger.UncoveredFile{Name: fmt.Sprintf("/log/%03d.log", i), Size: 1, Since: begin.Unix()})
+			}
+			p.now = p.now.Add(time.Hour)
+			p.add(ledger.Event{Uncovered: u})
+		}
+	}
+	r := p.report(days(0, 1))
+	l := r.Looks
+	if l.Times != 9 || l.Files != 250 || len(l.Uncovered) != mostListed || r.Unlisted["uncovered"] != 50 {
+		t.Errorf("%d looks, %d files, %d listed, %d more", l.Times, l.Files, len(l.Uncovered), r.Unlisted["uncovered"])
+	}
+	if f := l.Uncovered[0]; f.Last.Sub(f.First) != 6*time.Hour || !f.Made.Equal(begin) {
+		t.Errorf("%+v", f)
+	}
+	if text := textOf(t, r); !strings.Contains(text, "250 files lie beside the logs, covered by no glob.") {
+		t.Error("the summary is silent")
+	}
+	p.now = p.now.Add(time.Hour)
+	p.add(ledger.Event{Uncovered: &ledger.Uncovered{}}) // all have got a glob
+	if text := textOf(t, p.report(days(0, 1))); strings.Contains(text, "covered by no glob.") {
+		t.Error("the summary speaks of files that are covered by now")
+	}
+}
+
+func textOf(t *testing.T, r *Report) string {
+	var text strings.Builder
+	if err := Text(&text, r); err != nil {
+		t.Fatal(err)
+	}
+	return text.String()
 }
 
 func TestDamageAndMissingPartsStandInTheReport(t *testing.T) {

@@ -178,6 +178,20 @@ func fortnight(t testing.TB) *pen {
 	return p
 }
 
+// beside is what a look for files that no glob covers found on a day: one of
+// them gets its glob after the second.
+func beside(day int) *ledger.Uncovered {
+	list := []ledger.UncoveredFile{
+		{Name: "/var/log/media/error.log", Size: int64(day) << 20, Since: begin.Add(-40 * 24 * time.Hour).Unix()},
+		{Name: "/var/log/media/mixer.log", Size: 4096},
+	}[:2-day/10]
+	u := &ledger.Uncovered{Files: len(list), List: list}
+	for _, f := range list {
+		u.Bytes += f.Size
+	}
+	return u
+}
+
 // others are the events that are not of every day.
 func (p *pen) others(day, clock int) {
 	switch {
@@ -187,6 +201,8 @@ func (p *pen) others(day, clock int) {
 		p.add(ledger.Event{Refused: &ledger.Refused{Name: "/var/log/media/core.<script>alert(1)</script>", Why: "binary: not a text of lines", Since: begin.Add(-time.Hour).Unix()}})
 	case day == 3 && clock == 6 || day == 8 && clock == 6:
 		p.add(ledger.Event{Refused: &ledger.Refused{Name: "/var/log/media/access.log.2.gz", Why: "gzip: a compressed archive"}})
+	case (day == 4 || day == 8 || day == 10) && clock == 8:
+		p.add(ledger.Event{Uncovered: beside(day)})
 	case day == 2 && clock == 11:
 		before := rules()["api"]
 		after := before

@@ -34,6 +34,8 @@ func (c *collector) note(e *ledger.Event) {
 		c.lose(e, Loss{File: e.Lost.File, Bytes: e.Lost.To - e.Lost.From, Least: true, Why: e.Lost.Why})
 	case e.Refused != nil:
 		c.refuse(e)
+	case e.Uncovered != nil:
+		c.look(e)
 	case e.Key != nil:
 		c.key(e.Key)
 	case e.Reveal != nil:
@@ -91,6 +93,34 @@ func (c *collector) refuse(e *ledger.Event) {
 	}
 	r.Refused[i].Last = e.At
 	r.Refused[i].Times++
+}
+
+// look notes what a look beside the logs found. Those that an event only counts
+// have no row.
+func (c *collector) look(e *ledger.Event) {
+	l := &c.report.Looks
+	l.Times++
+	l.Last, l.Files, l.Bytes = e.At, e.Uncovered.Files, e.Uncovered.Bytes
+	for _, f := range e.Uncovered.List {
+		i, known := c.uncovered[f.Name]
+		if !known {
+			i = len(l.Uncovered)
+			c.uncovered[f.Name] = i
+			if i < mostListed {
+				l.Uncovered = append(l.Uncovered, Uncovered{Name: f.Name, First: e.At})
+			} else {
+				c.report.Unlisted["uncovered"]++
+			}
+		}
+		if i >= mostListed {
+			continue
+		}
+		row := &l.Uncovered[i]
+		row.Last, row.Size, row.Made = e.At, f.Size, time.Time{}
+		if f.Since > 0 {
+			row.Made = time.Unix(f.Since, 0).UTC()
+		}
+	}
 }
 
 func (c *collector) key(k *ledger.KeyEvent) {

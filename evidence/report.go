@@ -35,6 +35,7 @@ type Report struct {
 	Changes []Change
 	Losses  []Loss
 	Refused []Refused
+	Looks   Looks
 	Reveals []Reveal
 	Keys    []Keys
 	Gaps    []string // numbers that are missing, and segments
@@ -140,6 +141,23 @@ type Refused struct {
 	Name, Why   string
 	First, Last time.Time // when it was said
 	Times       int
+	Made        time.Time // no byte of it is older, where that is known
+}
+
+// Looks are those for files beside the logs that no glob covers.
+type Looks struct {
+	Times     int
+	Last      time.Time
+	Files     int   // at the last look, and their
+	Bytes     int64 // sum
+	Uncovered []Uncovered
+}
+
+// Uncovered is a file that a look named.
+type Uncovered struct {
+	Name        string
+	Size        int64     // when it was named last
+	First, Last time.Time // when it was
 	Made        time.Time // no byte of it is older, where that is known
 }
 

@@ -71,6 +71,9 @@ func (r *Report) facts() []fact {
 	if n := len(r.Refused); n > 0 {
 		say(true, "%s refused.", plural(n, "file was", "files were"))
 	}
+	if n := r.Looks.Files; n > 0 {
+		say(true, "%s beside the logs, covered by no glob.", plural(n, "file lies", "files lie"))
+	}
 	if len(r.Gaps) > 0 {
 		say(true, "The ledger has gaps, see below.")
 	}
@@ -100,7 +103,7 @@ func plural(n int, one, more string) string {
 func (r *Report) silence() []string {
 	return []string{
 		"It is swab's own record. Between two anchors it is self-attested: swab ledger check --store holds it against the sums and times that the store keeps of it.",
-		"It knows the files that a glob named. Files that no glob covers are not in it: swab run --dry-run names those that lie beside the logs.",
+		"It knows the files that a glob named, and those beside them whose directory or name says that they are logs. What lies elsewhere is not in it.",
 		"While swab was off nobody looked: files may have come and gone.",
 		"It knows nothing of copies: snapshots, journals of file systems, worn blocks of an SSD, backups, and what other programs read.",
 		"It certifies nothing. docs/evidence.md says what each event shows, and what it does not.",

@@ -29,7 +29,7 @@ func (t table) Align(i int) string {
 func (r *Report) tables() []table {
 	return []table{
 		r.accountTable(), r.ageTable(), r.eraseTable(), r.sampleTable(), r.lossTable(), r.offTable(), r.ruleTable(), r.changeTable(),
-		r.refusedTable(), r.batchTable(), r.deviceTable(), r.keyTable(), r.revealTable(), r.segmentTable(),
+		r.refusedTable(), r.uncoveredTable(), r.batchTable(), r.deviceTable(), r.keyTable(), r.revealTable(), r.segmentTable(),
 	}
 }
 
@@ -182,13 +182,35 @@ func (r *Report) refusedTable() table {
 		None: "None.", More: r.Unlisted["refused"],
 	}
 	for _, f := range r.Refused {
-		made := stamp(f.Made)
-		if made == "" {
-			made = "unknown"
-		}
-		t.Rows = append(t.Rows, []string{plain(f.Name), count(f.Times), stamp(f.First), stamp(f.Last), made, plain(f.Why)})
+		t.Rows = append(t.Rows, []string{plain(f.Name), count(f.Times), stamp(f.First), stamp(f.Last), madeAt(f.Made), plain(f.Why)})
 	}
 	return t
+}
+
+func (r *Report) uncoveredTable() table {
+	l := r.Looks
+	t := table{
+		ID: "uncovered", Title: "Files that no glob covers",
+		Note: fmt.Sprintf("They lie where the logs lie and are neither shipped nor overwritten. The ledger has %s of them, the last of %s: %s, %s.",
+			plural(l.Times, "list", "lists"), stamp(l.Last), plural(l.Files, "file", "files"), size(l.Bytes)),
+		Head: []string{"file", "bytes", "first said", "last said", "no byte is older than"}, Right: 1,
+		None: "None.", More: r.Unlisted["uncovered"],
+	}
+	if l.Times == 0 {
+		t.Note, t.None = "", "The ledger has no list of them in this time."
+	}
+	for _, f := range l.Uncovered {
+		t.Rows = append(t.Rows, []string{plain(f.Name), count(f.Size), stamp(f.First), stamp(f.Last), madeAt(f.Made)})
+	}
+	return t
+}
+
+// madeAt says when a file was made.
+func madeAt(t time.Time) string {
+	if t.IsZero() {
+		return "unknown"
+	}
+	return stamp(t)
 }
 
 func (r *Report) batchTable() table {

@@ -12,29 +12,30 @@ type Kind string
 
 // The kinds of events; each has one struct below that carries its content.
 const (
-	KindStart    Kind = "start"
-	KindFork     Kind = "fork"
-	KindPolicy   Kind = "policy"
-	KindSnapshot Kind = "snapshot"
-	KindOpen     Kind = "open"
-	KindSeen     Kind = "seen"
-	KindSeal     Kind = "seal"
-	KindShip     Kind = "ship"
-	KindErase    Kind = "erase"
-	KindErased   Kind = "erased"
-	KindExpire   Kind = "expire"
-	KindLost     Kind = "lost"
-	KindCopied   Kind = "copied"
-	KindJoined   Kind = "joined"
-	KindRecalled Kind = "recalled"
-	KindPacked   Kind = "packed"
-	KindClose    Kind = "close"
-	KindRefused  Kind = "refused"
-	KindKey      Kind = "key"
-	KindReveal   Kind = "reveal"
-	KindAnchor   Kind = "anchor"
-	KindCut      Kind = "cut"
-	KindStop     Kind = "stop"
+	KindStart     Kind = "start"
+	KindFork      Kind = "fork"
+	KindPolicy    Kind = "policy"
+	KindSnapshot  Kind = "snapshot"
+	KindOpen      Kind = "open"
+	KindSeen      Kind = "seen"
+	KindSeal      Kind = "seal"
+	KindShip      Kind = "ship"
+	KindErase     Kind = "erase"
+	KindErased    Kind = "erased"
+	KindExpire    Kind = "expire"
+	KindLost      Kind = "lost"
+	KindCopied    Kind = "copied"
+	KindJoined    Kind = "joined"
+	KindRecalled  Kind = "recalled"
+	KindPacked    Kind = "packed"
+	KindClose     Kind = "close"
+	KindRefused   Kind = "refused"
+	KindUncovered Kind = "uncovered"
+	KindKey       Kind = "key"
+	KindReveal    Kind = "reveal"
+	KindAnchor    Kind = "anchor"
+	KindCut       Kind = "cut"
+	KindStop      Kind = "stop"
 )
 
 // Event is one line of the ledger. Exactly one of the pointers is set.
@@ -51,29 +52,30 @@ type Event struct {
 	// Kind repeats which pointer is set, for grep.
 	Kind Kind `json:"ev"`
 
-	Start    *Start      `json:"start,omitempty"`
-	Fork     *Fork       `json:"fork,omitempty"`
-	Policy   *Policy     `json:"policy,omitempty"`
-	Snapshot *Snapshot   `json:"snapshot,omitempty"`
-	Open     *FileOpen   `json:"open,omitempty"`
-	Seen     *Seen       `json:"seen,omitempty"`
-	Seal     *Seal       `json:"seal,omitempty"`
-	Ship     *Ship       `json:"ship,omitempty"`
-	Erase    *Erase      `json:"erase,omitempty"`
-	Erased   *Erased     `json:"erased,omitempty"`
-	Expire   *Expire     `json:"expire,omitempty"`
-	Lost     *Lost       `json:"lost,omitempty"`
-	Copied   *Copied     `json:"copied,omitempty"`
-	Joined   *Joined     `json:"joined,omitempty"`
-	Recalled *Recalled   `json:"recalled,omitempty"`
-	Packed   *PackedSums `json:"packed,omitempty"`
-	Close    *FileClose  `json:"close,omitempty"`
-	Refused  *Refused    `json:"refused,omitempty"`
-	Key      *KeyEvent   `json:"key,omitempty"`
-	Reveal   *Reveal     `json:"reveal,omitempty"`
-	Anchor   *Anchor     `json:"anchor,omitempty"`
-	Cut      *Cut        `json:"cut,omitempty"`
-	Stop     *Stop       `json:"stop,omitempty"`
+	Start     *Start      `json:"start,omitempty"`
+	Fork      *Fork       `json:"fork,omitempty"`
+	Policy    *Policy     `json:"policy,omitempty"`
+	Snapshot  *Snapshot   `json:"snapshot,omitempty"`
+	Open      *FileOpen   `json:"open,omitempty"`
+	Seen      *Seen       `json:"seen,omitempty"`
+	Seal      *Seal       `json:"seal,omitempty"`
+	Ship      *Ship       `json:"ship,omitempty"`
+	Erase     *Erase      `json:"erase,omitempty"`
+	Erased    *Erased     `json:"erased,omitempty"`
+	Expire    *Expire     `json:"expire,omitempty"`
+	Lost      *Lost       `json:"lost,omitempty"`
+	Copied    *Copied     `json:"copied,omitempty"`
+	Joined    *Joined     `json:"joined,omitempty"`
+	Recalled  *Recalled   `json:"recalled,omitempty"`
+	Packed    *PackedSums `json:"packed,omitempty"`
+	Close     *FileClose  `json:"close,omitempty"`
+	Refused   *Refused    `json:"refused,omitempty"`
+	Uncovered *Uncovered  `json:"uncovered,omitempty"`
+	Key       *KeyEvent   `json:"key,omitempty"`
+	Reveal    *Reveal     `json:"reveal,omitempty"`
+	Anchor    *Anchor     `json:"anchor,omitempty"`
+	Cut       *Cut        `json:"cut,omitempty"`
+	Stop      *Stop       `json:"stop,omitempty"`
 }
 
 // Start is written by every start of the daemon.
@@ -389,6 +391,23 @@ type Refused struct {
 	Since int64 `json:"since,omitempty"`
 }
 
+// Uncovered says which files lie beside the logs and are covered by no glob:
+// neither shipped nor erased. A run writes it at its first look, when the names
+// change, and once a day; one without files says that there are none.
+type Uncovered struct {
+	Files int   `json:"files"`
+	Bytes int64 `json:"bytes"`
+	// List has the first of them by path, a hundred at most.
+	List []UncoveredFile `json:"list,omitempty"`
+}
+
+// UncoveredFile is one of them. Name has passed the scrubber.
+type UncoveredFile struct {
+	Name  string `json:"name"`
+	Size  int64  `json:"size"`            // bytes
+	Since int64  `json:"since,omitempty"` // as that of [Refused]
+}
+
 // KeyEvent tells of a day's key, or of the ratchet. "made" comes after the key
 // is on the disk and before it is used; "destroyed" after it is overwritten and
 // unlinked. A ratchet is "seeded" from its file (Day is the first that has a key
@@ -440,7 +459,7 @@ func (e *Event) content() (Kind, error) {
 		{KindExpire, e.Expire != nil}, {KindLost, e.Lost != nil}, {KindCopied, e.Copied != nil},
 		{KindJoined, e.Joined != nil}, {KindRecalled, e.Recalled != nil},
 		{KindPacked, e.Packed != nil}, {KindClose, e.Close != nil},
-		{KindRefused, e.Refused != nil}, {KindKey, e.Key != nil}, {KindCut, e.Cut != nil},
+		{KindRefused, e.Refused != nil}, {KindUncovered, e.Uncovered != nil}, {KindKey, e.Key != nil}, {KindCut, e.Cut != nil},
 		{KindReveal, e.Reveal != nil}, {KindAnchor, e.Anchor != nil}, {KindStop, e.Stop != nil},
 	} {
 		if c.set {

@@ -69,7 +69,7 @@ func (s *State) apply(e *Event, sum string) error {
 		err = s.applyAnchor(e.Anchor)
 	case KindStop:
 		s.Stopped = true
-	case KindSnapshot, KindRefused, KindReveal, KindCut:
+	case KindSnapshot, KindRefused, KindUncovered, KindReveal, KindCut:
 	default:
 		err = fmt.Errorf("unknown kind %q", e.Kind)
 	}

@@ -49,7 +49,7 @@ func healthy() Snapshot {
 func badNight() Snapshot {
 	s := healthy()
 	s.StoreDownSince, s.StoreTries, s.StoreError, s.Conditional = now.Add(-2*time.Hour-2*time.Minute), 412, "503 Service Unavailable", false
-	s.SpoolBytes, s.Refused = 39_000_000_000, 2
+	s.SpoolBytes, s.Refused, s.Uncovered = 39_000_000_000, 2, 3
 	s.Problems = []Problem{
 		{What: "media: 1.1 GB is 5 d 20 h old and not shipped", Do: "Free 12 GB for the spool or mend the store."},
 		{What: "the clock and the store's Date disagree by 3 h", Do: "Mend the clock.", Red: true},

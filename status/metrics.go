@@ -75,6 +75,9 @@ func wholeMetrics() []metric[Snapshot] {
 		optional("swab_spool_limit_bytes", "Bytes of the spool at which reading stops.", func(s Snapshot) (float64, bool) {
 			return float64(s.SpoolLimit), s.SpoolLimit > 0
 		}),
+		gauge("swab_uncovered_files", "Files beside the logs that no flag names.", func(s Snapshot) float64 {
+			return float64(s.Uncovered)
+		}),
 		gauge("swab_refused_files", "Files that a flag names and swab does not take.", func(s Snapshot) float64 {
 			return float64(s.Refused)
 		}),

@@ -9,7 +9,7 @@ import (
 // AllProblems are the given ones and those that the snapshot implies, the red
 // ones first. Implied, and red: a store never met, a limit that is not held or
 // not kept, raw bytes of unknown age, and files that can be read but not
-// erased. Implied, and not red: refused files, and bytes that are near their
+// erased. Implied, and not red: refused files, files that no flag names, and bytes that are near their
 // limit.
 func (s Snapshot) AllProblems() []Problem {
 	var red, rest []Problem
@@ -39,6 +39,12 @@ func (s Snapshot) implied() []Problem {
 		out = append(out, Problem{
 			What: fmt.Sprintf("%s refused: swab neither ships nor erases what stands there", files(s.Refused)),
 			Do:   "swab run --dry-run names them and says why.",
+		})
+	}
+	if s.Uncovered > 0 {
+		out = append(out, Problem{
+			What: fmt.Sprintf("%s beside the logs that no --log names: swab neither ships nor erases what stands there", files(s.Uncovered)),
+			Do:   "swab run --dry-run names them. Give them a --log, or leave them out by --exclude.",
 		})
 	}
 	return out

@@ -17,6 +17,7 @@ func TestReadyIsRedForWhatBreaksThePromise(t *testing.T) {
 		"a red problem":      {func(s *Snapshot) { s.Problems = []Problem{{"What.", "Do.", true}} }, []string{"What. Do."}},
 		"a problem":          {func(s *Snapshot) { s.Problems = []Problem{{"What", "Do", false}} }, nil},
 		"refused files":      {func(s *Snapshot) { s.Refused = 3 }, nil},
+		"uncovered files":    {func(s *Snapshot) { s.Uncovered = 3 }, nil},
 		"store down":         {func(s *Snapshot) { s.StoreDownSince, s.StoreTries = now, 3 }, nil},
 		"store never met":    {func(s *Snapshot) { s.StoreMet, s.StoreError = false, "no route" }, []string{"The store was not met since swab started: no route. Check"}},
 		"erase off":          {func(s *Snapshot) { s.Classes[0].LimitHeld = false }, []string{"api: the limit of 7 d is not held"}},

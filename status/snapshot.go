@@ -42,6 +42,8 @@ type Snapshot struct {
 	Problems []Problem
 	Devices  []Device
 	Refused  int // files that are not taken
+	// Uncovered counts the files beside the logs that no flag names.
+	Uncovered int
 }
 
 // Class is one row of the page. Its Name is unique in a snapshot.

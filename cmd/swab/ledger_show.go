@@ -63,7 +63,7 @@ func kindNames() []string {
 	for _, k := range []ledger.Kind{
 		ledger.KindStart, ledger.KindFork, ledger.KindPolicy, ledger.KindSnapshot, ledger.KindOpen, ledger.KindSeen, ledger.KindSeal, ledger.KindShip,
 		ledger.KindErase, ledger.KindErased, ledger.KindExpire, ledger.KindLost, ledger.KindCopied, ledger.KindJoined, ledger.KindRecalled,
-		ledger.KindPacked, ledger.KindClose, ledger.KindRefused,
+		ledger.KindPacked, ledger.KindClose, ledger.KindRefused, ledger.KindUncovered,
 		ledger.KindKey, ledger.KindReveal,
 		ledger.KindAnchor, ledger.KindCut, ledger.KindStop,
 	} {
@@ -178,6 +178,13 @@ func describe(e *ledger.Event, files classes) string {
 		return fmt.Sprintf("%s: %s", file(e.Close.File), e.Close.Why)
 	case ledger.KindRefused:
 		return fmt.Sprintf("%s: %s", shown(e.Refused.Name), e.Refused.Why)
+	case ledger.KindUncovered:
+		u := e.Uncovered
+		words := fmt.Sprintf("%s beside the logs, %s, that no --log names", counted(u.Files, "file"), saidBytes(u.Bytes))
+		for _, f := range u.List {
+			words += "; " + shown(f.Name)
+		}
+		return words
 	case ledger.KindKey:
 		return fmt.Sprintf("key of %s for %s %s", e.Key.Day, e.Key.Use, e.Key.Did)
 	case ledger.KindReveal:
