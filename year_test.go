@@ -188,8 +188,15 @@ func (y *year) settled() {
 	}
 	y.looked(nums)
 	full := y.store.down && y.d.spool.Used() >= yearSpool/8*9
-	// What nobody else has is not destroyed while it is in doubt how old it is.
-	held := full && (!y.d.mayExpire(now) || y.d.clock.lag > 0 || len(y.d.clock.jumps) > 0)
+	// What nobody else has is not destroyed while it is in doubt how old it is: by as
+	// much as the wall clock has jumped or was behind, and while clocks disagree.
+	held, doubt := full && !y.d.mayExpire(now), time.Duration(0)
+	if full {
+		doubt = y.d.clock.lag
+		for _, j := range y.d.clock.jumps {
+			doubt += j.by
+		}
+	}
 	for _, l := range y.all {
 		p, err := os.ReadFile(filepath.Join(y.logs, l.name))
 		if errors.Is(err, fs.ErrNotExist) {
@@ -202,9 +209,13 @@ func (y *year) settled() {
 		for _, line := range l.lines {
 			have := p[line.from:line.to]
 			unread := line.from >= cursors[l]
+			limit := week
+			if unread {
+				limit += doubt
+			}
 			switch age := y.counted - line.at; {
-			case age > week && len(bytes.Trim(have, "\x00")) > 0 && !(unread && held):
-				y.fail("a line of %s is raw, %s old (unread %t); swab's time %s ahead; store down %t, spool %d, may expire %t, clock off by %s\n%s", l.name, age, unread, now.Sub(y.wall),
+			case age > limit && len(bytes.Trim(have, "\x00")) > 0 && !(unread && held):
+				y.fail("a line of %s is raw, %s old (unread %t, in doubt by %s); swab's time %s ahead; store down %t, spool %d, may expire %t, clock off by %s\n%s", l.name, age, unread, doubt, now.Sub(y.wall),
 					y.store.down, y.d.spool.Used(), y.d.mayExpire(now), y.off, y.lastSaid())
 			case unread && !bytes.Equal(have, line.text):
 				y.fail("an unread line of %s was changed, %s old", l.name, age)
