@@ -159,12 +159,21 @@ func TestDryRunNamesWhoElseHasAFileOpen(t *testing.T) {
 	dir := dryDir(t)
 	path := dryWrite(t, filepath.Join(dir, "a.log"), dryLines(dryNow, 3))
 	film := dryWrite(t, filepath.Join(dir, "film.rec"), "\x1a\x45\xdf\xa3")
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	holder := filepath.Join(t.TempDir(), "holder") // the kernel names a process by the link
+	if err := os.Symlink(self, holder); err != nil {
+		t.Fatal(err)
+	}
 	for flags, name := range map[int]string{os.O_RDONLY: path, os.O_WRONLY | os.O_APPEND: film} {
 		f, err := os.OpenFile(name, flags, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
-		child := exec.CommandContext(t.Context(), "cat")
+		child := exec.CommandContext(t.Context(), holder)
+		child.Env = append(os.Environ(), holdsEnv+"=1")
 		child.ExtraFiles = []*os.File{f}
 		in, err := child.StdinPipe()
 		if err != nil {
@@ -180,7 +189,7 @@ func TestDryRunNamesWhoElseHasAFileOpen(t *testing.T) {
 	f := dryRun(t, dryNow, "--log", "api="+dir+"/*.log", "--log", "recording="+dir+"/*.rec")
 	for name, writes := range map[string]bool{"a.log": false, "film.rec": true} {
 		got := dryFile(t, f, name)
-		if len(got.OpenBy) != 1 || got.OpenBy[0].Name != "cat" || got.OpenBy[0].Writes != writes {
+		if len(got.OpenBy) != 1 || got.OpenBy[0].Name != "holder" || got.OpenBy[0].Writes != writes {
 			t.Errorf("%s is open by %+v", name, got.OpenBy)
 		}
 	}

@@ -1,10 +1,14 @@
 package swab
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -35,12 +39,53 @@ func TestWhatIsACopyAndWhatWasMoved(t *testing.T) {
 	}
 }
 
-// cp copies a state directory as an operator would.
+// cp copies a state directory as an operator's cp -a would: with modes, owners
+// and times. What is neither a directory nor a regular file fails the test.
 func cp(t *testing.T, from, to string) {
 	t.Helper()
-	if out, err := exec.Command("cp", "-a", from, to).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
+	type dir struct {
+		path string
+		info fs.FileInfo
 	}
+	var dirs []dir
+	err := filepath.WalkDir(from, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := e.Info()
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		copied := filepath.Join(to, rel)
+		switch {
+		case info.IsDir():
+			dirs = append(dirs, dir{copied, info})
+			return os.Mkdir(copied, 0o700)
+		case info.Mode().IsRegular():
+			text, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			return errors.Join(os.WriteFile(copied, text, 0o600), like(copied, info))
+		}
+		return fmt.Errorf("%s: %v in a state directory", rel, info.Mode())
+	})
+	for _, d := range slices.Backward(dirs) { // what is made in a directory moves its time
+		err = errors.Join(err, like(d.path, d.info))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// like gives a file the owner, mode and time of another.
+func like(path string, info fs.FileInfo) error {
+	st := info.Sys().(*syscall.Stat_t)
+	return errors.Join(os.Lchown(path, int(st.Uid), int(st.Gid)), os.Chmod(path, info.Mode()), os.Chtimes(path, info.ModTime(), info.ModTime()))
 }
 
 // nodes are the nodes in the keys of the store, in the order of first sight.

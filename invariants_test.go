@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -482,13 +481,34 @@ func TestFirstStartThatCannotWorkChangesNothing(t *testing.T) {
 	}
 }
 
+// listing is what a file system says of all beneath dir, a line each; dir itself
+// is named alone.
 func listing(t *testing.T, dir string) string {
 	t.Helper()
-	out, err := exec.Command("ls", "-lRn", "--time-style=full-iso", dir).CombinedOutput()
+	var list strings.Builder
+	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || path == dir {
+			return err
+		}
+		info, err := e.Info()
+		if err != nil {
+			return err
+		}
+		link := ""
+		if info.Mode().Type() == fs.ModeSymlink {
+			if link, err = os.Readlink(path); err != nil {
+				return err
+			}
+		}
+		st := info.Sys().(*syscall.Stat_t)
+		_, err = fmt.Fprintf(&list, "%s: %v, inode %d, %d links, uid %d, gid %d, device %d, %d bytes in %d blocks, %v %q\n", path, info.Mode(),
+			st.Ino, st.Nlink, st.Uid, st.Gid, st.Rdev, info.Size(), st.Blocks, info.ModTime(), link)
+		return err
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(out)
+	return list.String()
 }
 
 // The class recording takes whole files, and only when nobody writes them:

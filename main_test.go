@@ -28,12 +28,19 @@ const daemonEnv = "SWAB_TEST_AS_DAEMON"
 // peakEnv makes it tell its peak memory at the end.
 const peakEnv = "TEST_PEAK"
 
+// holdsEnv makes it hold what it was started with, until its input ends.
+const holdsEnv = "TEST_HOLDS"
+
 // crashEnv names the step at which that swab is killed.
 const crashEnv = "TEST_CRASH_AT"
 
 func TestMain(m *testing.M) {
 	if status, done := crashtest.Main(); done {
 		os.Exit(status)
+	}
+	if os.Getenv(holdsEnv) != "" {
+		io.Copy(io.Discard, os.Stdin)
+		os.Exit(0)
 	}
 	if os.Getenv(daemonEnv) != "" {
 		os.Unsetenv(daemonEnv)

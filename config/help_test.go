@@ -1,29 +1,14 @@
 package config
 
 import (
-	"os"
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"swab/testdata/golden"
 )
 
-// TestHelpIsAsGolden compares with the text a reader approved of. After a
-// change that is meant, run it with UPDATE_GOLDEN set.
-func TestHelpIsAsGolden(t *testing.T) {
-	const golden = "testdata/run-help.txt"
-	if os.Getenv("UPDATE_GOLDEN") != "" {
-		if err := os.WriteFile(golden, []byte(RunUsage()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := RunUsage(); got != string(want) {
-		t.Errorf("the help is not that of %s any more:\n%s", golden, got)
-	}
-}
+func TestHelpIsAsGolden(t *testing.T) { golden.Is(t, "run-help.txt", RunUsage()) }
 
 func TestHelpIsWholeAndFits(t *testing.T) {
 	help := RunUsage()

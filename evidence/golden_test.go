@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"swab/ledger"
+	"swab/testdata/golden"
 )
 
 // last is the second week, read while swab runs.
@@ -23,8 +24,8 @@ func TestReportIsAsGolden(t *testing.T) {
 	if err := HTML(&page, r); err != nil {
 		t.Fatal(err)
 	}
-	isGolden(t, "report.golden.txt", text.String())
-	isGolden(t, "report.golden.html", page.String())
+	golden.Is(t, "report.golden.txt", text.String())
+	golden.Is(t, "report.golden.html", page.String())
 }
 
 // A file's name is a text, whatever stands in it.

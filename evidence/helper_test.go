@@ -2,7 +2,6 @@ package evidence
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -233,21 +232,4 @@ func (p *pen) report(o Options) *Report {
 		p.t.Fatal(err)
 	}
 	return r
-}
-
-func isGolden(t *testing.T, file, got string) {
-	t.Helper()
-	file = "testdata/" + file
-	if os.Getenv("UPDATE_GOLDEN") != "" {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("not as in %s any more:\n%s", file, got)
-	}
 }

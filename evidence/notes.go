@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"swab/ledger"
+	"swab/units"
 )
 
 // note takes from an event, which is folded already, what lists are made of.
@@ -23,7 +24,7 @@ func (c *collector) note(e *ledger.Event) {
 	case e.Fork != nil:
 		c.change(e, fmt.Sprintf("the state directory is a copy of %s-%s, and ships as %s-%s from here on", e.Fork.WasHost, e.Fork.WasNode, e.Fork.Host, e.Fork.Node))
 	case e.Cut != nil:
-		c.change(e, fmt.Sprintf("the last %s of the ledger, torn by a crash, were moved aside", size(e.Cut.Bytes)))
+		c.change(e, fmt.Sprintf("the last %s of the ledger, torn by a crash, were moved aside", units.Size(e.Cut.Bytes)))
 	case e.Snapshot != nil && e.Snapshot.Repair != nil:
 		c.change(e, "a repair began a new chain: "+e.Snapshot.Repair.Why)
 		r.Gaps = append(r.Gaps, fmt.Sprintf("segments %s of the ledger were left out by a repair", list(e.Snapshot.Repair.Segments)))
@@ -160,14 +161,14 @@ func rule(p ledger.Retention) string {
 	case p.AtLimit:
 		words[0] = "kept until the limit"
 	case p.EraseAfter > 0:
-		words[0] = "erased " + age(p.EraseAfter.Duration()) + " after shipping"
+		words[0] = "erased " + units.Age(p.EraseAfter.Duration()) + " after shipping"
 	}
 	if p.Erase == "rotated" {
 		words = append(words, "when rotated")
 	}
-	words = append(words, "limit "+age(p.RawLimit.Duration()), "fill "+p.Fill, "scrub "+p.Scrub)
+	words = append(words, "limit "+units.Age(p.RawLimit.Duration()), "fill "+p.Fill, "scrub "+p.Scrub)
 	if p.Keep > 0 {
-		words = append(words, "kept "+age(p.Keep.Duration())+" in the store")
+		words = append(words, "kept "+units.Age(p.Keep.Duration())+" in the store")
 	}
 	return strings.Join(words, ", ")
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"swab/units"
 )
 
 // The size of a picture in its own units, and of the margins around what is
@@ -78,11 +80,11 @@ func (r *Report) draw(c *Class) picture {
 		return float64(p.Left) + float64(plotWidth)*float64(t.Sub(r.From))/float64(span)
 	}
 
-	p.LimitWords, p.LimitAt = "limit "+age(c.Limit), y(c.Limit)
+	p.LimitWords, p.LimitAt = "limit "+units.Age(c.Limit), y(c.Limit)
 	if c.Held {
-		p.Ages = append(p.Ages, tick{y(c.Limit / 2), age(c.Limit / 2)}, tick{p.LimitAt, age(c.Limit)})
+		p.Ages = append(p.Ages, tick{y(c.Limit / 2), units.Age(c.Limit / 2)}, tick{p.LimitAt, units.Age(c.Limit)})
 	} else {
-		p.Ages = append(p.Ages, tick{y(c.Worst.Age), age(c.Worst.Age)})
+		p.Ages = append(p.Ages, tick{y(c.Worst.Age), units.Age(c.Worst.Age)})
 	}
 	p.Ages = append(p.Ages, tick{float64(p.At), "0"})
 	p.days(r, x)
@@ -190,9 +192,9 @@ func (c *Class) words(r *Report) string {
 	if !c.Held {
 		return s + "; nothing is erased, and no limit is held."
 	}
-	s += fmt.Sprintf(", of a limit of %s; %s of %d past it.", age(c.Limit), plural(c.Past, "hour", "hours"), len(c.Ages))
+	s += fmt.Sprintf(", of a limit of %s; %s of %d past it.", units.Age(c.Limit), plural(c.Past, "hour", "hours"), len(c.Ages))
 	if d := r.offFor(); d > 0 {
-		s += fmt.Sprintf(" swab was off for %s, shown hatched.", age(d))
+		s += fmt.Sprintf(" swab was off for %s, shown hatched.", units.Age(d))
 	}
 	return s
 }
@@ -211,7 +213,7 @@ func (c *Class) dayRows(r *Report) (rows [][]string) {
 				over++
 			}
 		}
-		rows = append(rows, []string{day, worst.String(), count(over)})
+		rows = append(rows, []string{day, worst.String(), units.Count(over)})
 	}
 	return rows
 }

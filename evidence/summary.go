@@ -3,6 +3,8 @@ package evidence
 import (
 	"fmt"
 	"slices"
+
+	"swab/units"
 )
 
 // fact is one line of the summary. Bad is what an auditor has to look at.
@@ -59,7 +61,7 @@ func (r *Report) facts() []fact {
 		say(true, "Lines were lost, see below.")
 	}
 	if d := r.offFor(); d > 0 {
-		say(true, "swab was off for %s, in %s.", age(d), plural(len(r.Off), "pause", "pauses"))
+		say(true, "swab was off for %s, in %s.", units.Age(d), plural(len(r.Off), "pause", "pauses"))
 	} else {
 		say(false, "swab ran all the time.")
 	}
@@ -96,7 +98,7 @@ func plural(n int, one, more string) string {
 	if n == 1 {
 		return "1 " + one
 	}
-	return count(n) + " " + more
+	return units.Count(n) + " " + more
 }
 
 // silence is what a report cannot say, and its reader must know.
@@ -124,7 +126,7 @@ func (r *Report) about() [][2]string {
 	}
 	list = append(list, [2]string{"ledger", "from " + stamp(r.Begun) + " " + state})
 	if r.Events > 0 {
-		list = append(list, [2]string{"events", fmt.Sprintf("%s, number %s to %s", count(r.Events), count(r.First), count(r.LastEvent))},
+		list = append(list, [2]string{"events", fmt.Sprintf("%s, number %s to %s", units.Count(r.Events), units.Count(r.First), units.Count(r.LastEvent))},
 			[2]string{"sum of the last", r.Sum})
 	}
 	var said [][2]string

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"swab/units"
 )
 
 // table is one part of a report, the same as text and on the page.
@@ -43,7 +45,7 @@ func (r *Report) accountTable() table {
 	for _, c := range r.Classes {
 		row := []string{c.Name}
 		for _, n := range []int64{c.Written, c.Shipped, c.Erased, c.Expired, c.Lost, c.Removed, c.Copied, c.Streamed, c.Before, c.After} {
-			row = append(row, size(n))
+			row = append(row, units.Size(n))
 		}
 		t.Rows = append(t.Rows, row)
 	}
@@ -59,11 +61,11 @@ func (r *Report) ageTable() table {
 		Right: 4, None: "No class had a file.",
 	}
 	for _, c := range r.Classes {
-		limit, past := age(c.Limit), count(c.Past)
+		limit, past := units.Age(c.Limit), units.Count(c.Past)
 		if !c.Held {
 			limit, past = "not held", "–"
 		}
-		t.Rows = append(t.Rows, []string{c.Name, limit, c.Worst.String(), past, count(len(c.Ages)), stamp(c.At)})
+		t.Rows = append(t.Rows, []string{c.Name, limit, c.Worst.String(), past, units.Count(len(c.Ages)), stamp(c.At)})
 	}
 	return t
 }
@@ -77,7 +79,7 @@ func (r *Report) eraseTable() table {
 	}
 	for _, c := range r.Classes {
 		for _, e := range c.Erases {
-			t.Rows = append(t.Rows, []string{c.Name, count(e.Ranges), size(e.Bytes), Age{Unknown: e.Unknown, Age: e.Oldest}.String(), whyWords(e.Reason)})
+			t.Rows = append(t.Rows, []string{c.Name, units.Count(e.Ranges), units.Size(e.Bytes), Age{Unknown: e.Unknown, Age: e.Oldest}.String(), whyWords(e.Reason)})
 		}
 	}
 	return t
@@ -104,7 +106,7 @@ func (r *Report) sampleTable() table {
 					object += " " + s.Key
 				}
 				t.Rows = append(t.Rows, []string{
-					c.Name, e.Reason, written, shipped, stamp(s.At), fmt.Sprintf("#%d %s–%s", s.File, count(s.From), count(s.To)), object,
+					c.Name, e.Reason, written, shipped, stamp(s.At), fmt.Sprintf("#%d %s–%s", s.File, units.Count(s.From), units.Count(s.To)), object,
 				})
 			}
 		}
@@ -119,11 +121,11 @@ func (r *Report) lossTable() table {
 		None: "None: nothing expired, and nothing was gone before it was read.", More: r.Unlisted["losses"],
 	}
 	for _, l := range r.Losses {
-		bytes, lines := size(l.Bytes), "not counted"
+		bytes, lines := units.Size(l.Bytes), "not counted"
 		if l.Least {
 			bytes = "at least " + bytes
 		} else {
-			lines = count(l.Lines)
+			lines = units.Count(l.Lines)
 		}
 		t.Rows = append(t.Rows, []string{stamp(l.At), bytes, lines, l.Class, fmt.Sprint("#", l.File), l.Why})
 	}
@@ -137,7 +139,7 @@ func (r *Report) offTable() table {
 		Head: []string{"from", "to", "how long", "how it ended"}, None: "Never.", More: r.Unlisted["off"],
 	}
 	for _, o := range r.Off {
-		why, long := o.Why, age(o.To.Sub(o.From))
+		why, long := o.Why, units.Age(o.To.Sub(o.From))
 		if o.Unsaid {
 			why, long = "without a word: a crash, a kill or a power loss", long+" at most"
 		}
@@ -182,7 +184,7 @@ func (r *Report) refusedTable() table {
 		None: "None.", More: r.Unlisted["refused"],
 	}
 	for _, f := range r.Refused {
-		t.Rows = append(t.Rows, []string{plain(f.Name), count(f.Times), stamp(f.First), stamp(f.Last), madeAt(f.Made), plain(f.Why)})
+		t.Rows = append(t.Rows, []string{plain(f.Name), units.Count(f.Times), stamp(f.First), stamp(f.Last), madeAt(f.Made), plain(f.Why)})
 	}
 	return t
 }
@@ -192,7 +194,7 @@ func (r *Report) uncoveredTable() table {
 	t := table{
 		ID: "uncovered", Title: "Files that no glob covers",
 		Note: fmt.Sprintf("They lie where the logs lie and are neither shipped nor overwritten. The ledger has %s of them, the last of %s: %s, %s.",
-			plural(l.Times, "list", "lists"), stamp(l.Last), plural(l.Files, "file", "files"), size(l.Bytes)),
+			plural(l.Times, "list", "lists"), stamp(l.Last), plural(l.Files, "file", "files"), units.Size(l.Bytes)),
 		Head: []string{"file", "bytes", "first said", "last said", "no byte is older than"}, Right: 1,
 		None: "None.", More: r.Unlisted["uncovered"],
 	}
@@ -200,7 +202,7 @@ func (r *Report) uncoveredTable() table {
 		t.Note, t.None = "", "The ledger has no list of them in this time."
 	}
 	for _, f := range l.Uncovered {
-		t.Rows = append(t.Rows, []string{plain(f.Name), count(f.Size), stamp(f.First), stamp(f.Last), madeAt(f.Made)})
+		t.Rows = append(t.Rows, []string{plain(f.Name), units.Count(f.Size), stamp(f.First), stamp(f.Last), madeAt(f.Made)})
 	}
 	return t
 }
@@ -224,13 +226,13 @@ func (r *Report) batchTable() table {
 		if c.FirstBatch > 0 || c.Waiting > 0 || c.Lines > 0 {
 			batches, first := "0", "–"
 			if c.FirstBatch > 0 {
-				batches, first = count(c.LastBatch-c.FirstBatch+1), count(c.FirstBatch)
+				batches, first = units.Count(c.LastBatch-c.FirstBatch+1), units.Count(c.FirstBatch)
 			}
 			last := "–"
 			if c.LastBatch > 0 {
-				last = count(c.LastBatch)
+				last = units.Count(c.LastBatch)
 			}
-			t.Rows = append(t.Rows, []string{c.Name, batches, first, last, count(c.Lines), count(c.Waiting)})
+			t.Rows = append(t.Rows, []string{c.Name, batches, first, last, units.Count(c.Lines), units.Count(c.Waiting)})
 		}
 	}
 	if len(r.Gaps) > 0 {
@@ -262,7 +264,7 @@ func (r *Report) keyTable() table {
 		Head: []string{"of", "made", "destroyed", "there at the end"}, Right: 3, None: "None was there.",
 	}
 	for _, k := range r.Keys {
-		t.Rows = append(t.Rows, []string{k.Use, count(k.Made), count(k.Destroyed), count(k.Left)})
+		t.Rows = append(t.Rows, []string{k.Use, units.Count(k.Made), units.Count(k.Destroyed), units.Count(k.Left)})
 	}
 	return t
 }
@@ -289,7 +291,7 @@ func (r *Report) segmentTable() table {
 		Head: []string{"segment", "up to event", "when", "object"}, Right: 1, None: "None in this time.", More: r.Unlisted["segments"],
 	}
 	for _, s := range r.Segments {
-		t.Rows = append(t.Rows, []string{count(s.Number), count(s.Last), stamp(s.At), s.Key})
+		t.Rows = append(t.Rows, []string{units.Count(s.Number), units.Count(s.Last), stamp(s.At), s.Key})
 	}
 	return t
 }

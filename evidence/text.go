@@ -8,6 +8,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"swab/units"
 )
 
 // Text writes the report for a terminal.
@@ -40,7 +42,7 @@ func Text(out io.Writer, r *Report) error {
 		}
 		writeColumns(w, append([][]string{head}, t.Rows...), t.Right)
 		if t.More > 0 {
-			fmt.Fprintf(w, "  and %s more\n", count(t.More))
+			fmt.Fprintf(w, "  and %s more\n", units.Count(t.More))
 		}
 		if t.ID == "ages" {
 			writeDays(w, r)

@@ -2,13 +2,13 @@ package retain
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"swab/ledger"
+	"swab/testdata/golden"
 )
 
 // planEpoch is the time from which the golden files count.
@@ -102,19 +102,7 @@ func TestPlanIsWhatItsGoldenFilesSay(t *testing.T) {
 					t.Errorf("a second plan of the same is another:\n%s", again)
 				}
 			}
-			path := filepath.Join("testdata", "plan", tt.name+".golden")
-			if os.Getenv("UPDATE_GOLDEN") != "" {
-				if err := os.WriteFile(path, []byte(got.String()), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got.String() != string(want) {
-				t.Errorf("the plan is\n%s\nwant\n%s", got.String(), want)
-			}
+			golden.Is(t, filepath.Join("plan", tt.name+".golden"), got.String())
 		})
 	}
 }

@@ -3,7 +3,6 @@ package status
 import (
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"sync"
 	"testing"
 	"time"
@@ -92,23 +91,4 @@ func ask(t *testing.T, s Snapshot, method, path string) *httptest.ResponseRecord
 	w := httptest.NewRecorder()
 	Handler(fixed(s), noErrors(t)).ServeHTTP(w, httptest.NewRequest(method, path, http.NoBody))
 	return w
-}
-
-// isGolden compares with the text a reader approved of. After a change that is
-// meant, run the test with UPDATE_GOLDEN set.
-func isGolden(t *testing.T, file, got string) {
-	t.Helper()
-	file = "testdata/" + file
-	if os.Getenv("UPDATE_GOLDEN") != "" {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("not as in %s any more:\n%s", file, got)
-	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
 	"swab/ledger"
+	"swab/testdata/golden"
 )
 
 func TestMetricNamesFollowPrometheusRules(t *testing.T) {
@@ -46,7 +47,7 @@ func TestMetricsAreThoseOfTheSnapshot(t *testing.T) {
 				swab.WriteString(strings.Replace(line, `go_version="`+runtime.Version()+`"`, `go_version="GO"`, 1))
 			}
 		}
-		isGolden(t, file, swab.String())
+		golden.Is(t, file, swab.String())
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"io"
 	"slices"
 	"time"
+
+	"swab/units"
 )
 
 //go:embed page.html
@@ -56,15 +58,15 @@ func newBar(value, limit int64) *bar {
 func writePage(w io.Writer, s Snapshot, nonce string) error {
 	p := page{
 		Nonce: nonce, Version: s.Version, Host: s.Host, Node: s.Node,
-		Running: age(s.At.Sub(s.Started)), At: stamp(s.At), AtISO: s.At.UTC().Format(time.RFC3339),
+		Running: units.Age(s.At.Sub(s.Started)), At: stamp(s.At), AtISO: s.At.UTC().Format(time.RFC3339),
 		Problems: s.AllProblems(),
 		Store:    s.Store, StoreState: s.storeState(), Conditional: s.conditional(),
-		Spool: size(s.SpoolBytes), SpoolBar: newBar(s.SpoolBytes, s.SpoolLimit),
+		Spool: units.Size(s.SpoolBytes), SpoolBar: newBar(s.SpoolBytes, s.SpoolLimit),
 		Devices: s.Devices,
 	}
 	p.Red = slices.ContainsFunc(p.Problems, func(p Problem) bool { return p.Red })
 	if s.SpoolLimit > 0 {
-		p.Spool += " of " + size(s.SpoolLimit)
+		p.Spool += " of " + units.Size(s.SpoolLimit)
 	}
 	for _, c := range s.Classes {
 		p.Classes = append(p.Classes, newRow(c, s.At))
@@ -75,15 +77,15 @@ func writePage(w io.Writer, s Snapshot, nonce string) error {
 func newRow(c Class, now time.Time) row {
 	r := row{
 		Name: c.Name, Files: c.Files, Oldest: c.oldest(),
-		Backlog: size(c.Backlog), Shipped: count(c.Account.LinesShipped),
+		Backlog: units.Size(c.Backlog), Shipped: units.About(c.Account.LinesShipped),
 		LastObject: ago(now, c.LastShip), State: c.state(),
 	}
 	r.OK = r.State == "ok"
 	switch {
 	case c.OldestUnknown:
-		r.Oldest += ", limit " + age(c.Limit)
+		r.Oldest += ", limit " + units.Age(c.Limit)
 	case c.OldestRaw > 0:
-		r.Oldest += " of " + age(c.Limit)
+		r.Oldest += " of " + units.Age(c.Limit)
 	}
 	filled := c.OldestRaw
 	if c.OldestUnknown {
@@ -97,13 +99,13 @@ func newRow(c Class, now time.Time) row {
 func (c Class) oldest() string {
 	switch {
 	case c.OldestUnknown && c.OldestRaw > 0:
-		return "unknown, at least " + age(c.OldestRaw)
+		return "unknown, at least " + units.Age(c.OldestRaw)
 	case c.OldestUnknown:
 		return "unknown"
 	case c.OldestRaw <= 0:
 		return "none"
 	}
-	return age(c.OldestRaw)
+	return units.Age(c.OldestRaw)
 }
 
 func (s Snapshot) storeState() string {
@@ -115,7 +117,7 @@ func (s Snapshot) storeState() string {
 		text = "down"
 	}
 	if !s.StoreDownSince.IsZero() {
-		text += fmt.Sprintf(" since %s (%s)", stamp(s.StoreDownSince), age(s.At.Sub(s.StoreDownSince)))
+		text += fmt.Sprintf(" since %s (%s)", stamp(s.StoreDownSince), units.Age(s.At.Sub(s.StoreDownSince)))
 	}
 	switch {
 	case s.StoreTries == 1:
@@ -138,3 +140,14 @@ func (s Snapshot) conditional() string {
 
 // stamp is a time as the page shows it, always UTC like the objects' keys.
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
+
+// ago is how long before now t was; a zero t is never.
+func ago(now, t time.Time) string {
+	switch {
+	case t.IsZero():
+		return "never"
+	case now.Sub(t) < time.Second:
+		return "now"
+	}
+	return units.Age(now.Sub(t)) + " ago"
+}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"swab/testdata/golden"
 )
 
 func TestPageIsAsGolden(t *testing.T) {
@@ -15,7 +17,7 @@ func TestPageIsAsGolden(t *testing.T) {
 		if err := writePage(&b, read(fixed(s)), "NONCE"); err != nil {
 			t.Fatal(err)
 		}
-		isGolden(t, file, b.String())
+		golden.Is(t, file, b.String())
 	}
 }
 
@@ -148,5 +150,18 @@ func TestBarsNeverOverflow(t *testing.T) {
 func TestEmptySnapshotHasAPage(t *testing.T) {
 	if w := ask(t, Snapshot{}, "GET", "/"); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "No class has files.") {
 		t.Errorf("%d\n%s", w.Code, w.Body)
+	}
+}
+
+func TestAgoOfNeverAndOfAFuture(t *testing.T) {
+	for want, at := range map[string]time.Time{
+		"never": {}, "now": now, "3 s ago": now.Add(-3 * time.Second), "2 h 3 m ago": now.Add(-123 * time.Minute),
+	} {
+		if got := ago(now, at); got != want {
+			t.Errorf("ago(%v) = %q, want %q", at, got, want)
+		}
+	}
+	if got := ago(now, now.Add(time.Hour)); got != "now" {
+		t.Errorf("of a future: %q", got)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"swab/units"
 )
 
 // AllProblems are the given ones and those that the snapshot implies, the red
@@ -57,13 +59,13 @@ func (c Class) implied() []Problem {
 	}
 	switch {
 	case !c.LimitHeld:
-		red(fmt.Sprintf("the limit of %s is not held, nothing is erased (oldest raw byte: %s)", age(c.Limit), c.oldest()),
+		red(fmt.Sprintf("the limit of %s is not held, nothing is erased (oldest raw byte: %s)", units.Age(c.Limit), c.oldest()),
 			"Leave out --erase off when nothing else needs the raw bytes.")
 	case c.past():
-		red(fmt.Sprintf("the oldest raw byte is %s old, past the limit of %s", age(c.OldestRaw), age(c.Limit)),
+		red(fmt.Sprintf("the oldest raw byte is %s old, past the limit of %s", units.Age(c.OldestRaw), units.Age(c.Limit)),
 			"swab's messages say what keeps it from erasing: a file it cannot write, a full spool, or a clock in doubt.")
 	case c.OldestUnknown:
-		red(fmt.Sprintf("the age of some raw bytes is not known, so they count as past the limit of %s", age(c.Limit)),
+		red(fmt.Sprintf("the age of some raw bytes is not known, so they count as past the limit of %s", units.Age(c.Limit)),
 			"They are shipped first and then erased. If this stays, the store or the spool holds them up.")
 	}
 	if c.NearUnsealed+c.NearSealed > 0 {
@@ -81,12 +83,12 @@ func (c Class) near() Problem {
 	const beyond = "past four fifths of the limit of "
 	if c.NearUnsealed == 0 {
 		return Problem{
-			What: fmt.Sprintf("%s: %s are not in the store and %s%s", c.Name, size(c.NearSealed), beyond, age(c.Limit)),
+			What: fmt.Sprintf("%s: %s are not in the store and %s%s", c.Name, units.Size(c.NearSealed), beyond, units.Age(c.Limit)),
 			Do:   "Mend the store. At the limit they are erased all the same; the spool holds them until the store takes them.",
 		}
 	}
 	return Problem{
-		What: fmt.Sprintf("%s: %s could not be sealed yet and are %s%s", c.Name, size(c.NearUnsealed), beyond, age(c.Limit)),
+		What: fmt.Sprintf("%s: %s could not be sealed yet and are %s%s", c.Name, units.Size(c.NearUnsealed), beyond, units.Age(c.Limit)),
 		Do:   "Mend the store, or raise --spool-limit and free the disk for it. At the limit they are erased, and lost.",
 	}
 }

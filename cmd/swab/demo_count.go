@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+
+	"swab/units"
 )
 
 // count reads the store back from nothing and compares it, line by line, with
@@ -18,10 +20,10 @@ func (d *demo) count(context.Context) error {
 	t := back.tally(d.writers)
 	d.out.line("\n  read back from the store and compared with what was written")
 	d.out.line("    %s", d.out.paint(sgrBold, fmt.Sprintf("%s lines written · %s shipped · %d twice · %d lost · %d addresses left · %d secrets left",
-		grouped(int64(t.written)), grouped(int64(t.shipped)), t.twice, t.lost, t.left, t.open)))
+		units.Count(t.written), units.Count(t.shipped), t.twice, t.lost, t.left, t.open)))
 	d.out.line("    (%s addresses were cut to their networks, %s cookies, passwords and tokens were blanked, and",
-		grouped(int64(t.addrs)), grouped(int64(t.secrets)))
-	d.out.line("    nothing else was changed; %s lines keep their addresses by policy)", grouped(int64(t.kept)))
+		units.Count(t.addrs), units.Count(t.secrets))
+	d.out.line("    nothing else was changed; %s lines keep their addresses by policy)", units.Count(t.kept))
 	if err := t.fault(); err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 
 	"swab/ledger"
 	"swab/retain"
+	"swab/units"
 )
 
 // onDisk is what a log holds now, as read back from it.
@@ -149,7 +150,7 @@ func (w *writer) checkErased() error {
 			return err
 		}
 		if o.raw > 0 {
-			return fmt.Errorf("%s/%s still holds %s that are raw", w.class, filepath.Base(path), saidBytes(o.raw))
+			return fmt.Errorf("%s/%s still holds %s that are raw", w.class, filepath.Base(path), units.Size(o.raw))
 		}
 	}
 	return nil

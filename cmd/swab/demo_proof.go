@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"swab/ledger"
+	"swab/units"
 )
 
 // proofRows is how many ranges of the traced file are printed.
@@ -92,7 +93,7 @@ const proofWide = 112
 // proofRow is the history of one range in columns.
 func (d *demo) proofRow(r *ledger.RangeTrace) []string {
 	clock := func(t time.Time) string { return t.UTC().Format(time.TimeOnly) }
-	bytes := fmt.Sprintf("bytes %s–%s", grouped(r.From), grouped(r.To))
+	bytes := fmt.Sprintf("bytes %s–%s", units.Count(r.From), units.Count(r.To))
 	if d.out.width < proofWide {
 		return []string{bytes, "sealed " + clock(r.At), "shipped " + clock(r.Shipped), "zeros " + clock(r.Erased)}
 	}

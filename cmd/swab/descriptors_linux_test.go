@@ -47,7 +47,7 @@ func TestInvariant8FewDescriptorsCarryManyFiles(t *testing.T) {
 	write("first")
 	p := &process{t: t, logs: logs, out: store, said: make(chan string, 10000)}
 	// The soft limit is lower: the hard one counts.
-	p.cmd = exec.Command("sh", "-c", fmt.Sprintf(`ulimit -Sn 64 && ulimit -Hn %d && exec "$@"`, limit), "sh", "swab",
+	p.cmd = exec.Command("within", "files", fmt.Sprint(limit),
 		"run", "--log", "api="+logs+"/**/*.log", "--to", "file://"+store, "--state", filepath.Join(dir, "state"), "--listen", "",
 		"--batch-age", "10ms", "--sweep", "100ms")
 	p.begin()

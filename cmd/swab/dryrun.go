@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"swab"
+	"swab/units"
 )
 
 // How much of a forecast a person reads; JSON has all of it.
@@ -73,7 +74,7 @@ func (p *forecastPrinter) headline() {
 	}
 	if f.Erase > 0 {
 		s += fmt.Sprintf("would overwrite %s in %s now; %s of it was never shipped before",
-			saidBytes(f.Erase), counted(f.Files, "file"), saidBytes(f.Unshipped))
+			units.Size(f.Erase), counted(f.Files, "file"), units.Size(f.Unshipped))
 	} else {
 		s += "would overwrite nothing now"
 	}
@@ -152,7 +153,7 @@ func (p *forecastPrinter) row(f swab.FileForecast) []string {
 	oldest := "–"
 	switch {
 	case !f.Oldest.IsZero():
-		oldest = fmt.Sprintf("%-8s (%s)", saidAge(time.Duration(f.Age)*time.Second), f.Known)
+		oldest = fmt.Sprintf("%-8s (%s)", units.Age(time.Duration(f.Age)*time.Second), f.Known)
 	case f.Known != "":
 		oldest = fmt.Sprintf("%-8s (over any limit)", f.Known)
 	}
@@ -160,7 +161,7 @@ func (p *forecastPrinter) row(f swab.FileForecast) []string {
 	if !f.Next.IsZero() {
 		next = f.Then + " " + saidDate(f.Next, p.f.Time)
 	}
-	return []string{shown(f.Path), shown(f.Owner), f.Class, saidBytes(f.Size), saidBytes(f.Unread), oldest, f.Action, f.Reason, next}
+	return []string{shown(f.Path), shown(f.Owner), f.Class, units.Size(f.Size), units.Size(f.Unread), oldest, f.Action, f.Reason, next}
 }
 
 // troubles are the files that a run could not erase.
@@ -195,7 +196,7 @@ func (p *forecastPrinter) notTaken() {
 func (p *forecastPrinter) notCovered() {
 	p.list("not covered by any --log:", len(p.f.Uncovered), func(i int) string {
 		u := p.f.Uncovered[i]
-		return fmt.Sprintf("%s (%s)", shown(u.Path), saidBytes(u.Size))
+		return fmt.Sprintf("%s (%s)", shown(u.Path), units.Size(u.Size))
 	})
 }
 

@@ -9,7 +9,6 @@ import (
 	"maps"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -17,6 +16,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"swab/ledger"
+	"swab/units"
 )
 
 // defaultState is where `swab run` keeps its state, too.
@@ -50,13 +50,13 @@ func accountRows(s *ledger.State) [][]string {
 	rows := [][]string{{"CLASS", "WRITTEN", "=", "UNREAD", "SEALED", "SHIPPED", "EXPIRED", "LOST", "COPIED", "=", "PRESENT", "ERASED", "REMOVED", "STREAMED"}}
 	for _, name := range slices.Sorted(maps.Keys(s.Classes)) {
 		a := s.Classes[name].Account
-		row := []string{name, saidBytes(a.Written), "="}
+		row := []string{name, units.Size(a.Written), "="}
 		for _, n := range []int64{a.Unread, a.SealedBytes, a.ShippedBytes, a.Expired, a.Lost, a.Copied} {
-			row = append(row, saidBytes(n))
+			row = append(row, units.Size(n))
 		}
 		row = append(row, "=")
 		for _, n := range []int64{a.Present, a.Erased, a.Removed, a.Streamed} {
-			row = append(row, saidBytes(n))
+			row = append(row, units.Size(n))
 		}
 		rows = append(rows, row)
 	}
@@ -123,15 +123,6 @@ func ledgerRepair(_ context.Context, args []string, _ io.Reader, stdout, _ io.Wr
 
 // stamp is a time as the commands print it.
 func stamp(t time.Time) string { return t.UTC().Format(timeForm) }
-
-// grouped is a number with commas.
-func grouped(n int64) string {
-	s := strconv.FormatInt(n, 10)
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
 
 // walkLedger reads events and says so where the end is torn, which the next
 // start mends. Other damage is an error.

@@ -12,6 +12,7 @@ import (
 
 	"swab/config"
 	"swab/ledger"
+	"swab/units"
 	"swab/verify"
 )
 
@@ -133,7 +134,7 @@ func printAnchors(w io.Writer, r *verify.Report) {
 		fmt.Fprintln(w, "the store has no object that vouches for it: all of it is this host's own word")
 		return
 	}
-	fmt.Fprintf(w, "ok: %s in the store vouch for the ledger up to event %s (%s)", objects(a.Objects), grouped(int64(a.Event)), stamp(a.At))
+	fmt.Fprintf(w, "ok: %s in the store vouch for the ledger up to event %s (%s)", objects(a.Objects), units.Count(a.Event), stamp(a.At))
 	if n := a.Last - a.Event; n > 0 {
 		fmt.Fprintf(w, "; the %s since then stand on this host's word alone", counted(int(n), "event"))
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"swab/ledger"
+	"swab/units"
 )
 
 const showUsage = `swab ledger show [--state DIR] [--json] [--class NAME] [--kind KIND]
@@ -150,8 +151,8 @@ func describe(e *ledger.Event, files classes) string {
 	case ledger.KindSeen:
 		return counted(len(e.Seen.Files), "file") + " grew"
 	case ledger.KindSeal:
-		return fmt.Sprintf("%s: %s, %s of %s, as %s of object %s", e.Seal.Batch, saidLines(e.Seal.Lines), saidBytes(e.Seal.Raw),
-			counted(len(e.Seal.Ranges), "range"), saidBytes(e.Seal.Size), shown(e.Seal.Key))
+		return fmt.Sprintf("%s: %s, %s of %s, as %s of object %s", e.Seal.Batch, saidLines(e.Seal.Lines), units.Size(e.Seal.Raw),
+			counted(len(e.Seal.Ranges), "range"), units.Size(e.Seal.Size), shown(e.Seal.Key))
 	case ledger.KindShip:
 		return fmt.Sprintf("%s: %s", e.Ship.Batch, verifiedWords(e.Ship.How, e.Ship.Verified))
 	case ledger.KindErase:
@@ -180,7 +181,7 @@ func describe(e *ledger.Event, files classes) string {
 		return fmt.Sprintf("%s: %s", shown(e.Refused.Name), e.Refused.Why)
 	case ledger.KindUncovered:
 		u := e.Uncovered
-		words := fmt.Sprintf("%s beside the logs, %s, that no --log names", counted(u.Files, "file"), saidBytes(u.Bytes))
+		words := fmt.Sprintf("%s beside the logs, %s, that no --log names", counted(u.Files, "file"), units.Size(u.Bytes))
 		for _, f := range u.List {
 			words += "; " + shown(f.Name)
 		}
@@ -194,10 +195,10 @@ func describe(e *ledger.Event, files classes) string {
 		}
 		return words
 	case ledger.KindAnchor:
-		return fmt.Sprintf("segment %d: %s, as %s of object %s; %s", e.Anchor.Segment, counted(int(e.Anchor.Events), "event"), saidBytes(e.Anchor.Size),
+		return fmt.Sprintf("segment %d: %s, as %s of object %s; %s", e.Anchor.Segment, counted(int(e.Anchor.Events), "event"), units.Size(e.Anchor.Size),
 			shown(e.Anchor.Key), verifiedWords(e.Anchor.How, e.Anchor.Verified))
 	case ledger.KindCut:
-		return fmt.Sprintf("segment %d: %s torn by a crash were moved to ledger.torn", e.Cut.Segment, saidBytes(e.Cut.Bytes))
+		return fmt.Sprintf("segment %d: %s torn by a crash were moved to ledger.torn", e.Cut.Segment, units.Size(e.Cut.Bytes))
 	case ledger.KindStop:
 		return e.Stop.Why
 	}
@@ -208,7 +209,7 @@ func openWords(o *ledger.FileOpen, file string) string {
 	if o.Stream != "" {
 		return fmt.Sprintf("%s, %s", file, streamWords(o.Stream))
 	}
-	words := fmt.Sprintf("%s, %s at first sight", file, saidBytes(o.Size))
+	words := fmt.Sprintf("%s, %s at first sight", file, units.Size(o.Size))
 	if o.After > 0 {
 		words += fmt.Sprintf(", after file %d", o.After)
 	}
@@ -234,12 +235,12 @@ func policyWords(p *ledger.Policy) string {
 func retentionWords(r *ledger.Retention) string {
 	when := "erased once shipped"
 	if r.EraseAfter > 0 {
-		when = "erased " + saidAge(r.EraseAfter.Duration()) + " after shipping"
+		when = "erased " + units.Age(r.EraseAfter.Duration()) + " after shipping"
 	}
 	if r.AtLimit {
 		when = "kept to the limit"
 	}
-	return fmt.Sprintf("%s, limit %s, erase %s, fill %s, scrub %s", when, saidAge(r.RawLimit.Duration()), r.Erase, r.Fill, r.Scrub)
+	return fmt.Sprintf("%s, limit %s, erase %s, fill %s, scrub %s", when, units.Age(r.RawLimit.Duration()), r.Erase, r.Fill, r.Scrub)
 }
 
 func pendingWords(n int) string {
@@ -266,7 +267,7 @@ func refWords(list []ledger.Ref) string {
 	return strings.Join(out, " ")
 }
 
-func rangeWords(from, to int64) string { return grouped(from) + "–" + grouped(to) }
+func rangeWords(from, to int64) string { return units.Count(from) + "–" + units.Count(to) }
 
 // verifiedWords says how it is known that the store has an object.
 func verifiedWords(how, verified string) string {

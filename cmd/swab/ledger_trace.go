@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"swab/ledger"
+	"swab/units"
 )
 
 const traceUsage = `swab ledger trace [--state DIR] FILE|OBJECT
@@ -213,7 +214,7 @@ func erasedWords(r *ledger.RangeTrace, f *ledger.FileTrace) string {
 			how = append(how, "its file was removed by someone else")
 		}
 		if r.Removed > 0 {
-			how = append(how, saidBytes(r.Removed)+" were gone before")
+			how = append(how, units.Size(r.Removed)+" were gone before")
 		}
 		return "overwritten " + stamp(r.Erased) + " (" + strings.Join(how, "; ") + ")"
 	case !f.Closed.IsZero():

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,7 +19,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"swab": main})
+	testscript.Main(m, map[string]func(){"swab": main, "within": within})
 }
 
 func TestScripts(t *testing.T) {
@@ -34,6 +35,9 @@ func TestScripts(t *testing.T) {
 			"flip":   scriptFlip,
 			"lock":   scriptLock,
 			"keyday": scriptKeyDay,
+			"append": scriptAppend,
+			"files":  scriptFiles,
+			"pairs":  scriptPairs,
 		},
 	})
 }
@@ -113,6 +117,48 @@ func scriptKeyDay(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv(args[1], strings.TrimPrefix(filepath.Base(list[0]), "pseudonyms-"))
 }
 
+// scriptAppend puts one file's content behind another's: append FROM TO
+func scriptAppend(ts *testscript.TestScript, _ bool, args []string) {
+	f, err := os.OpenFile(ts.MkAbs(args[1]), os.O_APPEND|os.O_WRONLY, 0)
+	ts.Check(err)
+	_, err = f.WriteString(ts.ReadFile(args[0]))
+	ts.Check(err)
+	ts.Check(f.Close())
+}
+
+// scriptFiles prints whatever is no directory and has such a name, at any depth:
+// files PATTERN DIR…
+func scriptFiles(ts *testscript.TestScript, _ bool, args []string) {
+	out := ts.Stdout() // taken also where there is no such file: what was said before goes
+	for _, dir := range args[1:] {
+		ts.Check(filepath.WalkDir(ts.MkAbs(dir), func(path string, e os.DirEntry, err error) error {
+			if err != nil || e.IsDir() {
+				return err
+			}
+			fits, err := filepath.Match(args[0], e.Name())
+			if fits {
+				fmt.Fprintln(out, path)
+			}
+			return err
+		}))
+	}
+}
+
+// scriptPairs fails unless an expression of two groups is in a file, and each
+// time with the same text in both: pairs EXPRESSION FILE
+func scriptPairs(ts *testscript.TestScript, _ bool, args []string) {
+	text := ts.ReadFile(args[1])
+	pairs := regexp.MustCompile("(?m)"+args[0]).FindAllStringSubmatch(text, -1)
+	for _, p := range pairs {
+		if p[1] != p[2] {
+			ts.Fatalf("%q and %q in %q", p[1], p[2], p[0])
+		}
+	}
+	if len(pairs) == 0 {
+		ts.Fatalf("no %s in %q", args[0], text)
+	}
+}
+
 // scriptLock takes the lock of a state directory until the script ends.
 func scriptLock(ts *testscript.TestScript, _ bool, args []string) {
 	l, err := ledger.Open(ts.MkAbs(args[0]), ledger.Options{})
@@ -174,12 +220,4 @@ func one(list []string) [][]string {
 		out = append(out, []string{s})
 	}
 	return out
-}
-
-func TestNumbersAreGrouped(t *testing.T) {
-	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 81920: "81,920", 1234567: "1,234,567", -1000: "-1,000", -999: "-999"} {
-		if got := grouped(n); got != want {
-			t.Errorf("%d is %q, want %q", n, got, want)
-		}
-	}
 }

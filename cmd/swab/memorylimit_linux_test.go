@@ -53,8 +53,7 @@ func TestInvariant8ARealControlGroupIsKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, asked := range []string{"", "64MiB"} {
-		script := `echo $$ > "$1" && shift && exec "$@"` // the shell becomes swab within the group
-		cmd := exec.Command("sh", "-c", script, "sh", procs, "swab", "run", "--once", "--log", "api="+dir+"/*.log",
+		cmd := exec.Command("within", "group", procs, "run", "--once", "--log", "api="+dir+"/*.log",
 			"--to", "file://"+dir+"/out", "--state", dir+"/state"+asked)
 		cmd.Env = append(os.Environ(), "GOMEMLIMIT="+asked)
 		said, err := cmd.CombinedOutput()

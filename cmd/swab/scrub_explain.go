@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"swab/scrub"
+	"swab/units"
 )
 
 // tuning is what `swab scrub` tells people who tune it on their own logs.
@@ -120,7 +121,7 @@ func (x *watcher) end() error {
 			fmt.Fprintln(x.out)
 		}
 		x.tally.print(x.out, tallyRows)
-		fmt.Fprintf(x.out, "%s, %s in %s\n", saidLines(lines), saidBytes(x.read), saidRate(x.read, time.Since(x.began)))
+		fmt.Fprintf(x.out, "%s, %s in %s\n", saidLines(lines), units.Size(x.read), saidRate(x.read, time.Since(x.began)))
 	}
 	return x.flush()
 }
@@ -188,7 +189,7 @@ func (x *watcher) row(f scrub.Finding) {
 			became += " " + f.Rule
 		}
 	}
-	row := fmt.Sprintf("%*s  %-*s  %-*s  %s", lineWidth, grouped(x.line), placeWidth, place, formWidth, what(f), became)
+	row := fmt.Sprintf("%*s  %-*s  %-*s  %s", lineWidth, units.Count(x.line), placeWidth, place, formWidth, what(f), became)
 	if x.colour && f.Fate != scrub.Changed {
 		row = "\x1b[2m" + row + "\x1b[0m"
 	}

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"swab/scrub"
+	"swab/units"
 )
 
 // what names the form of a finding, or the rule and the field.
@@ -70,13 +71,13 @@ func (r *tallyRow) cells() []string {
 	for f := scrub.Changed; f <= scrub.KeptNoAddress; f++ {
 		if n := r.kept[f]; n > 0 {
 			kept += n
-			why = append(why, fmt.Sprintf("%s (%s)", whyKept(f), grouped(n)))
+			why = append(why, fmt.Sprintf("%s (%s)", whyKept(f), units.Count(n)))
 		}
 	}
 	if len(why) == 1 {
 		why[0], _, _ = strings.Cut(why[0], " (")
 	}
-	return []string{r.where, r.what, grouped(r.changed), grouped(kept), strings.Join(why, ", ")}
+	return []string{r.where, r.what, units.Count(r.changed), units.Count(kept), strings.Join(why, ", ")}
 }
 
 // all is how many findings the row counts.

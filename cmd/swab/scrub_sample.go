@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"swab/scrub"
+	"swab/units"
 )
 
 // sampleBytes is how much of a file is looked at, from its beginning.
@@ -166,9 +167,9 @@ func (s *sampler) file(w io.Writer, name string, text []byte, size int64) {
 	case size < 0:
 		all = ", its beginning"
 	case size > int64(len(text)):
-		all = ", the first of " + saidBytes(size)
+		all = ", the first of " + units.Size(size)
 	}
-	fmt.Fprintf(w, "%s: %s, %s%s\n", name, saidLines(lines), saidBytes(int64(len(text))), all)
+	fmt.Fprintf(w, "%s: %s, %s%s\n", name, saidLines(lines), units.Size(int64(len(text))), all)
 	found := findings{}
 	s.scrubber.Find(text, func(f scrub.Finding) {
 		found.add(s.places.where(headOf(text, int(f.From))), f)
@@ -214,7 +215,7 @@ func (s *sampler) suggest(w io.Writer) {
 			return cmp.Or(cmp.Compare(b.changed, a.changed), cmp.Compare(a.what, b.what))
 		})
 		for _, r := range rows {
-			parts = append(parts, fmt.Sprintf("%s (%s)", strings.TrimPrefix(r.what, preset+": "), grouped(r.changed)))
+			parts = append(parts, fmt.Sprintf("%s (%s)", strings.TrimPrefix(r.what, preset+": "), units.Count(r.changed)))
 		}
 		if len(parts) > 0 {
 			tell("--redact %s would blank: %s\n", preset, strings.Join(parts, ", "))

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"hash/maphash"
 	"slices"
+
+	"swab/units"
 )
 
 // suspect counts the values of one field that look like a secret.
@@ -113,7 +115,7 @@ func (s *sampler) suspected() []string {
 	more := len(names) - mostSuspects
 	names = names[:min(len(names), mostSuspects)]
 	for i, name := range names {
-		names[i] = fmt.Sprintf("%s (%s)", name, grouped(s.looks[name].count))
+		names[i] = fmt.Sprintf("%s (%s)", name, units.Count(s.looks[name].count))
 	}
 	if more > 0 {
 		names = append(names, counted(more, "more name"))

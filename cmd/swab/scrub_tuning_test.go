@@ -17,6 +17,7 @@ import (
 
 	"swab/scrub"
 	"swab/scrub/oracle"
+	"swab/units"
 )
 
 // writtenForms are addresses in many forms, among words that no output may
@@ -372,7 +373,7 @@ func TestSampleReadsTheBeginningOfALargeFile(t *testing.T) {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	want := fmt.Sprintf("%s lines, 17 MB, the first of 17 MB\n", grouped(int64(sampleBytes/len(line))))
+	want := fmt.Sprintf("%s lines, 17 MB, the first of 17 MB\n", units.Count(int64(sampleBytes/len(line))))
 	if out, _ := runScrub(t, nil, "--sample", path); !strings.Contains(out, want) {
 		t.Errorf("no %q in %q", want, out)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"swab/units"
 	"swab/verify"
 )
 
@@ -25,7 +26,7 @@ func (v *verifyProgress) show(p verify.Progress) {
 		return
 	}
 	v.shown = true
-	fmt.Fprintf(v.w, "\r%s read, %s, %s, %s ", objects(p.Objects), saidLines(p.Lines), saidBytes(p.Text), speed(p.Text, time.Since(v.began)))
+	fmt.Fprintf(v.w, "\r%s read, %s, %s, %s ", objects(p.Objects), saidLines(p.Lines), units.Size(p.Text), speed(p.Text, time.Since(v.began)))
 }
 
 // end goes to the next line.
@@ -40,7 +41,7 @@ func objects(n int64) string {
 	if n == 1 {
 		return "1 object"
 	}
-	return grouped(n) + " objects"
+	return units.Count(n) + " objects"
 }
 
 // speed is bytes in a time.
@@ -52,7 +53,7 @@ func speed(n int64, d time.Duration) string {
 func printVerified(out io.Writer, to string, r *verify.Report, o verify.Options, took time.Duration) error {
 	w := bufio.NewWriter(out)
 	fmt.Fprintf(w, "%s: %s, %s, %s from %s, read back in %s (%s)\n", shown(to), objects(r.Read.Objects),
-		saidLines(r.Read.Lines), saidBytes(r.Read.Text), saidBytes(r.Read.Stored), saidAge(took), speed(r.Read.Text, took))
+		saidLines(r.Read.Lines), units.Size(r.Read.Text), units.Size(r.Read.Stored), units.Age(took), speed(r.Read.Text, took))
 	if len(r.Classes) > 0 {
 		fmt.Fprintln(w)
 		printVerifyRows(w, verifyRows(r, o))
@@ -66,7 +67,7 @@ func printVerified(out io.Writer, to string, r *verify.Report, o verify.Options,
 	case r.Wrong == 1:
 		fmt.Fprintln(w, "1 thing is wrong: this store does not hold what was promised")
 	case r.Wrong > 1:
-		fmt.Fprintf(w, "%s things are wrong: this store does not hold what was promised\n", grouped(r.Wrong))
+		fmt.Fprintf(w, "%s things are wrong: this store does not hold what was promised\n", units.Count(r.Wrong))
 	default:
 		fmt.Fprintln(w, "ok: every object read is what was sealed, and no number is missing"+addressWords(r, o))
 	}
@@ -83,7 +84,7 @@ func printFindings(w io.Writer, r *verify.Report) {
 		if u.Class != "" {
 			of = " of class " + shown(u.Class)
 		}
-		fmt.Fprintf(w, "wrong: and %s more%s (%s)\n", grouped(u.Count), of, u.Kind)
+		fmt.Fprintf(w, "wrong: and %s more%s (%s)\n", units.Count(u.Count), of, u.Kind)
 	}
 }
 
@@ -102,7 +103,7 @@ func verifyRows(r *verify.Report, o verify.Options) [][]string {
 	for _, c := range r.Classes {
 		verdict := "ok"
 		if c.Wrong > 0 {
-			verdict = grouped(c.Wrong) + " wrong"
+			verdict = units.Count(c.Wrong) + " wrong"
 		}
 		days := ""
 		if !c.Oldest.IsZero() {
@@ -112,7 +113,7 @@ func verifyRows(r *verify.Report, o verify.Options) [][]string {
 			}
 		}
 		rows = append(rows, []string{
-			shown(c.Name), grouped(c.Objects), grouped(c.Lines), saidBytes(c.Text), grouped(int64(c.Hosts)), grouped(int64(c.Gaps)),
+			shown(c.Name), units.Count(c.Objects), units.Count(c.Lines), units.Size(c.Text), units.Count(c.Hosts), units.Count(c.Gaps),
 			days, leftWords(c, o), verdict,
 		})
 	}
@@ -124,7 +125,7 @@ func leftWords(c verify.Class, o verify.Options) string {
 	var words []string
 	switch {
 	case c.Addresses > 0:
-		words = append(words, grouped(c.Addresses)+" left")
+		words = append(words, units.Count(c.Addresses)+" left")
 	case c.Searched > 0:
 		words = append(words, "none left")
 	}
@@ -134,7 +135,7 @@ func leftWords(c verify.Class, o verify.Options) string {
 	if n := c.Objects - c.Searched; n > 0 {
 		rest := "not looked for"
 		if c.Searched > 0 {
-			rest += fmt.Sprintf(" in %s", grouped(n))
+			rest += fmt.Sprintf(" in %s", units.Count(n))
 		}
 		if len(c.Unsearched) > 0 {
 			rest += " (" + shown(strings.Join(c.Unsearched, ", ")) + ")"

@@ -1,15 +1,15 @@
-package status
+// Package units writes counts, sizes and ages for people: the same in what the
+// commands print, on the page and in the report, which are held side by side.
+package units
 
 import (
 	"fmt"
-	"strconv"
 	"time"
 )
 
-// age is a duration in its two largest units: 4 s, 2 h 4 m, 6 d 23 h, 7 d.
-// What is left is dropped, not rounded: an age below a limit never reads as
-// the limit.
-func age(d time.Duration) string {
+// Age is a duration in its two largest units: 4 s, 2 h 4 m, 6 d 23 h, 7 d. What
+// is left is dropped, not rounded: an age below a limit never reads as the limit.
+func Age(d time.Duration) string {
 	units := []struct {
 		size time.Duration
 		name string
@@ -29,19 +29,8 @@ func age(d time.Duration) string {
 	return "0 s"
 }
 
-// ago is how long before now t was; a zero t is never.
-func ago(now, t time.Time) string {
-	switch {
-	case t.IsZero():
-		return "never"
-	case now.Sub(t) < time.Second:
-		return "now"
-	}
-	return age(now.Sub(t)) + " ago"
-}
-
-// size is a number of bytes in decimal units: 0 B, 96 KB, 3.1 GB.
-func size(n int64) string {
+// Size is a number of bytes in decimal units: 0 B, 96 KB, 3.1 GB.
+func Size(n int64) string {
 	units := []string{"B", "KB", "MB", "GB", "TB", "PB", "EB"}
 	v, unit := float64(n), 0
 	for v >= 999.5 && unit+1 < len(units) {
@@ -54,15 +43,23 @@ func size(n int64) string {
 	return fmt.Sprintf("%.0f %s", v, units[unit])
 }
 
-// count is a number of things: 12,000, 41.2 M (million), 1.3 bn (billion).
-func count(n int64) string {
+// Count is a number with commas, each digit of it: 12,034, 41,200,317.
+func Count[N int | int64 | uint64](n N) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// About is a number where nobody adds up: 12,034, 41.2 M (million), 1.3 bn
+// (billion).
+func About(n int64) string {
 	switch {
 	case n >= 999_950_000:
 		return fmt.Sprintf("%.1f bn", float64(n)/1e9)
 	case n >= 1_000_000:
 		return fmt.Sprintf("%.1f M", float64(n)/1e6)
-	case n >= 1000:
-		return fmt.Sprintf("%d,%03d", n/1000, n%1000)
 	}
-	return strconv.FormatInt(n, 10)
+	return Count(n)
 }
