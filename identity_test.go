@@ -166,12 +166,12 @@ func TestInvariant5AFileMovedToAnotherDirectoryWhileDown(t *testing.T) {
 // The logs of container runtimes, through links in one directory to files in
 // another, rotated as the kubelet and as Docker do.
 func TestContainersLogsAreFollowedThroughTheirLinks(t *testing.T) {
+	stamp := time.Now().UTC().Format("2006-01-02T15:04:05.000000000Z") // younger than the limit whenever this runs
 	for name, run := range map[string]struct {
 		line    func(r *rotated) string
 		rotated func(n int) string // name of the live log's n-th rotation
 	}{
 		"cri": {func(r *rotated) string {
-			const stamp = "2026-11-23T10:00:00.000000000Z"
 			r.next++
 			text := fmt.Sprintf("a %s stdout P part %06d of a line \na %s stdout F that ends here\n", stamp, r.next, stamp)
 			text = strings.ReplaceAll(text, "a "+stamp, stamp)
@@ -180,7 +180,7 @@ func TestContainersLogsAreFollowedThroughTheirLinks(t *testing.T) {
 		}, func(n int) string { return fmt.Sprintf("0.log.20261123-10000%d", n) }},
 		"docker": {func(r *rotated) string {
 			r.next++
-			text := fmt.Sprintf(`{"log":"line %06d\n","stream":"stdout","time":"2026-11-23T10:00:00.000000000Z"}`+"\n", r.next)
+			text := fmt.Sprintf(`{"log":"line %06d\n","stream":"stdout","time":"%s"}`+"\n", r.next, stamp)
 			r.written["a"] = append(r.written["a"], text)
 			return text
 		}, func(n int) string { return fmt.Sprintf("0.log.%d", n) }},
