@@ -137,7 +137,8 @@ func writeAtRate(tb *testing.B, path string, total int64) (written int64) {
 		tb.Fatal(err)
 	}
 	defer f.Close()
-	text := []byte(lines(4000, `203.0.113.77 - - [23/Nov/2026:18:04:02 +0000] "GET /v2/session/%08d HTTP/1.1" 200 5316 "-" "Mozilla/5.0 (X11; Linux x86_64)"`))
+	now := time.Now().UTC().Format("02/Jan/2006:15:04:05 +0000") // no line is near its limit
+	text := []byte(lines(4000, `203.0.113.77 - - [`+now+`] "GET /v2/session/%08d HTTP/1.1" 200 5316 "-" "Mozilla/5.0 (X11; Linux x86_64)"`))
 	begun := time.Now()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
