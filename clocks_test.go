@@ -62,6 +62,7 @@ func TestClocksDestroyNothingUnsealed(t *testing.T) {
 			}, time.Hour},
 		} {
 			t.Run(jump.name+" "+when.name, func(t *testing.T) {
+				t.Parallel()
 				s := turnedFor(t)
 				args := append([]string{"--log", "api=" + s.logs + "/a*", "--log", "api=" + s.logs + "/while*", "--log", "web=" + s.logs + "/w.log"}, tight...)
 				s.add("a.log", "")

@@ -1,9 +1,11 @@
 package swab
 
 import (
+	"errors"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"swab/ledger"
 )
@@ -81,4 +83,59 @@ func TestEraseWaitsForRotationOrForTheTimeToRead(t *testing.T) {
 		}
 		b.check()
 	})
+}
+
+// Invariant 4: what is written into a log that was just found finished, and is
+// read before the log is unlinked, is raw: the log stays until it is erased.
+func TestInvariant4ALogThatIsReadOnBeforeItIsUnlinkedStays(t *testing.T) {
+	b := newBench(t)
+	path := b.write("a.log", lines(100, "%08d 203.0.113.77"))
+	d := b.open("--log", "api="+b.logs+"/*")
+	h := &hands{wall: time.Now(), boot: time.Hour}
+	d.clock = h.clock(time.Time{})
+	if err := d.Once(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(path, path+".1"); err != nil {
+		t.Fatal(err)
+	}
+	path += ".1"
+	if err := d.sweep(); err != nil {
+		t.Fatal(err)
+	}
+	text := lines(15, "late %08d 203.0.113.77")
+	// It is asked for the time once a log is found finished: what happens then is
+	// between that and the unlinking.
+	armed := false
+	asked := newClock(time.Time{}, moment{}, func() time.Time {
+		if armed {
+			armed, d.clock = false, h.clock(time.Time{})
+			dryAppend(t, path, text)
+			if err := d.sweep(); err != nil {
+				t.Error(err)
+			}
+			if sealed, err := d.collect(t.Context(), d.lanes[0], true); err != nil || !sealed {
+				t.Errorf("sealed: %t (%v)", sealed, err)
+			}
+		}
+		return h.wall
+	}, func() time.Duration { return h.boot })
+	armed, d.clock = true, asked
+	if err := d.finishFiles(); err != nil {
+		t.Error(err)
+	}
+	if armed || raw(t, path) != text {
+		t.Errorf("%d raw bytes are left, want the %d that are not erased", len(raw(t, path)), len(text))
+	}
+	if err := d.Once(t.Context(), nil); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the log is not unlinked when it is erased: %v", err)
+	}
+	if n := strings.Count(b.shipped(), "late "); n != 15 {
+		t.Errorf("%d late lines in the store, want 15", n)
+	}
+	d.Close()
+	b.check()
 }

@@ -19,6 +19,9 @@ func (d *Daemon) finishFiles() error {
 			continue
 		}
 		err := f.Unlinking(num, d.clock.Now(), func(place ledger.Place, held os.FileInfo) error {
+			if !d.bare(num) { // read on since, to its new end, which is raw
+				return tail.ErrOtherGeneration
+			}
 			root, err := os.OpenRoot(place.Root)
 			if err != nil {
 				return err

@@ -27,6 +27,7 @@ func (b *bench) rounds(path string, from, to int) (want string) {
 // Ranges that are kept are joined, batch after batch; at their limit all of
 // them are compared and erased, and the ledger proves it.
 func TestJoinedRangesAreErasedAtTheirLimit(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	path := b.write("a.log", "")
 	other := b.write("b.log", "one line 203.0.113.77\n")
@@ -50,7 +51,7 @@ func TestJoinedRangesAreErasedAtTheirLimit(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.once("web")
-	eventually(t, "a second to pass", func() bool { return time.Since(time.Unix(state.LastAt.Unix(), 0)) > 2*time.Second })
+	waitUntil(time.Unix(state.LastAt.Unix(), 0).Add(2 * time.Second))
 	b.once("web", "--raw-limit", "1s")
 	if left := raw(t, path); left != "" {
 		t.Errorf("%d raw bytes are left at their limit", len(left))
@@ -90,6 +91,7 @@ func TestJoinedRangesAreErasedAtTheirLimit(t *testing.T) {
 func TestACrashWhileRangesAreJoinedKeepsTheirSums(t *testing.T) {
 	for _, at := range joinSteps {
 		t.Run(string(at), func(t *testing.T) {
+			t.Parallel()
 			b := newBench(t)
 			path := b.write("a.log", "")
 			b.rounds(path, 0, 3)
@@ -103,7 +105,7 @@ func TestACrashWhileRangesAreJoinedKeepsTheirSums(t *testing.T) {
 			if n := b.check().State.Joins; n == 0 {
 				t.Error("nothing was joined")
 			}
-			eventually(t, "the bytes to be two seconds old", func() bool { return time.Since(b.check().State.LastAt) > 2*time.Second })
+			waitUntil(b.check().State.LastAt.Add(2 * time.Second))
 			b.once("web", "--raw-limit", "1s")
 			if left := raw(t, path); left != "" {
 				t.Errorf("%d raw bytes are left at their limit", len(left))
@@ -118,6 +120,7 @@ func TestACrashWhileRangesAreJoinedKeepsTheirSums(t *testing.T) {
 // Invariant 2: a byte of a joined range that is not what swab read is left,
 // though its neighbours go.
 func TestInvariant2JoinedRangesAreComparedPieceByPiece(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	path := b.write("a.log", "")
 	b.rounds(path, 0, 6)
@@ -129,7 +132,7 @@ func TestInvariant2JoinedRangesAreComparedPieceByPiece(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.Close()
-	eventually(t, "the bytes to be two seconds old", func() bool { return time.Since(b.check().State.LastAt) > 2*time.Second })
+	waitUntil(b.check().State.LastAt.Add(2 * time.Second))
 	b.once("web", "--raw-limit", "1s")
 	left := raw(t, path)
 	if !strings.Contains(left, "CHANGED") || len(left) > 2*ledger.BlockSize {
@@ -143,6 +146,7 @@ func TestInvariant2JoinedRangesAreComparedPieceByPiece(t *testing.T) {
 // A copy is made of a log whose ranges are joined: it inherits their age and is
 // erased with them, and no line is read twice.
 func TestACopyOfJoinedRangesInheritsThem(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	path := b.write("a.log", "")
 	b.rounds(path, 0, 6)
@@ -165,7 +169,7 @@ func TestACopyOfJoinedRangesInheritsThem(t *testing.T) {
 	if raw(t, old) != string(text) {
 		t.Error("the copy was erased before its time")
 	}
-	eventually(t, "the bytes to be two seconds old", func() bool { return time.Since(b.check().State.LastAt) > 2*time.Second })
+	waitUntil(b.check().State.LastAt.Add(2 * time.Second))
 	b.once("web", "--raw-limit", "1s")
 	if left := raw(t, old); left != "" {
 		t.Errorf("%d raw bytes of the copy are left at their limit", len(left))

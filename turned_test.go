@@ -264,7 +264,7 @@ func (s *turned) raw(path string) string {
 		return ""
 	}
 	s.must(err)
-	return strings.ReplaceAll(string(p), "\x00", "")
+	return withoutZeros(p)
 }
 
 // shipped is all lines in the store.

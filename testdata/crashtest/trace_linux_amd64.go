@@ -24,6 +24,11 @@ func answer(tid int, errno syscall.Errno) error {
 	return change(tid, func(r *syscall.PtraceRegs) { r.Orig_rax, r.Rax = ^uint64(0), uint64(-int64(errno)) })
 }
 
+// returns sets what the call that a thread has made returns.
+func returns(tid int, errno syscall.Errno) error {
+	return change(tid, func(r *syscall.PtraceRegs) { r.Rax = uint64(-int64(errno)) })
+}
+
 // shorten sets the length of the write that a thread begins.
 func shorten(tid, n int) error {
 	return change(tid, func(r *syscall.PtraceRegs) { r.Rdx = uint64(n) })
