@@ -3,6 +3,7 @@ package swab
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -15,31 +16,35 @@ const (
 	week = 7 * day
 )
 
-// rows is a table that grows with the cases of a test, and is printed at its end.
+// rows is a table that grows with the cases of a test, in any order, and is
+// printed at its end, sorted.
 type rows struct {
 	mu   sync.Mutex
-	text strings.Builder
-	w    *tabwriter.Writer
+	list []string
 }
 
 func newRows(t *testing.T, head ...any) *rows {
 	r := &rows{}
-	r.w = tabwriter.NewWriter(&r.text, 0, 8, 1, ' ', tabwriter.Debug)
 	r.add(head...)
 	t.Cleanup(func() {
-		r.w.Flush()
-		t.Log("\n" + r.text.String())
+		slices.Sort(r.list[1:])
+		var text strings.Builder
+		w := tabwriter.NewWriter(&text, 0, 8, 1, ' ', tabwriter.Debug)
+		fmt.Fprintln(w, strings.Join(r.list, "\n"))
+		w.Flush()
+		t.Log("\n" + text.String())
 	})
 	return r
 }
 
 func (r *rows) add(cells ...any) {
+	var row strings.Builder
+	for _, c := range cells {
+		fmt.Fprintf(&row, " %v\t", c)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, c := range cells {
-		fmt.Fprintf(r.w, " %v\t", c)
-	}
-	fmt.Fprintln(r.w)
+	r.list = append(r.list, row.String())
 }
 
 // goneAt turns the cranks every step until the file holds nothing raw, and says
