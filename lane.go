@@ -33,6 +33,7 @@ type lane struct {
 	// when they come near their limit, and not before.
 	orphan bool
 	unread error // why a file could not be read, of the last one
+	failed bool  // a batch could not be sealed, and that ends the process
 	budget int64 // of raw bytes, for a batch: less on a full disk
 	// retry is until when such files are left alone: what waits in them would
 	// make every look's batch due.
@@ -113,8 +114,11 @@ func (d *Daemon) laneLoop(ctx context.Context, l *lane) error {
 // process (a failed sync does: what is on the disk is not known any more), or
 // is tried again: a full disk, a file that cannot be read.
 func (d *Daemon) sealTrouble(l *lane, err error) error {
-	var sync *ship.SyncError
-	if errors.As(err, &sync) || d.ledger.Broken() != nil || errors.Is(err, context.Canceled) {
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
+	if d.fatal(err) != nil {
+		l.failed = true
 		return err
 	}
 	d.told.say(d.log.Error, "collect/"+l.class.Name, "nothing could be sealed; the raw bytes wait where they are", "class", l.class.Name, "error", d.clean(err))
@@ -157,11 +161,8 @@ func (d *Daemon) collect(ctx context.Context, l *lane, force bool) (bool, error)
 	if err == nil && rewritten {
 		err = d.sweep() // the next generation begins; nothing was taken of this one
 	}
-	if fullDisk(err) && l.budget > leastBatch {
-		return false, err // a smaller batch may find room
-	}
 	if err != nil {
-		return false, errors.Join(err, d.expire(l, waiting, now, "nothing could be sealed"))
+		return false, d.notSealed(ctx, l, waiting, now, err)
 	}
 	if sealed {
 		d.told.over("collect/" + l.class.Name)

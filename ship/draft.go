@@ -89,7 +89,19 @@ func (d *Draft) WriteSums(p []byte) (int, error) {
 // a final name never stands for half a file; sums are renamed before the body,
 // so that a body is never without its sums; the directory is synced last,
 // so that both names are there before a ledger speaks of them.
-func (d *Draft) Seal() (Sealed, error) {
+func (d *Draft) Seal() (Sealed, error) { return d.seal(d.spool.Sync) }
+
+// SealAnyhow is Seal, but that a failed sync is no error. It is for the sums of
+// what goes in any case: after a power loss they may be missing, and then what
+// is left of it cannot be compared and overwritten any more.
+func (d *Draft) SealAnyhow() (Sealed, error) {
+	return d.seal(func(f *os.File, how func(*os.File) error) error {
+		_ = d.spool.Sync(f, how)
+		return nil
+	})
+}
+
+func (d *Draft) seal(sync syncer) (Sealed, error) {
 	if d.err != nil {
 		return Sealed{}, d.err
 	}
@@ -97,7 +109,7 @@ func (d *Draft) Seal() (Sealed, error) {
 		return Sealed{}, d.fail(fmt.Errorf("spool body: %w", err))
 	}
 	for _, f := range []*draftFile{d.body, d.sums} {
-		if err := f.finish(); err != nil {
+		if err := f.finish(sync); err != nil {
 			return Sealed{}, d.fail(err)
 		}
 	}
@@ -109,7 +121,7 @@ func (d *Draft) Seal() (Sealed, error) {
 	if err := d.body.rename(); err != nil {
 		return Sealed{}, d.fail(err)
 	}
-	if err := d.spool.self.Sync(); err != nil {
+	if err := sync(d.spool.self, (*os.File).Sync); err != nil {
 		return Sealed{}, d.fail(&SyncError{Path: d.spool.dir, Err: err})
 	}
 	// A crash from here on, before the ledger's event, leaves an orphan.
@@ -204,7 +216,7 @@ func (f *draftFile) disk() writerFunc {
 
 // finish flushes, compares the length on disk with what was written, syncs and
 // closes.
-func (f *draftFile) finish() error {
+func (f *draftFile) finish(sync syncer) error {
 	if err := f.buf.Flush(); err != nil {
 		return fmt.Errorf("spool file: %w", err)
 	}
@@ -215,7 +227,7 @@ func (f *draftFile) finish() error {
 	if st.Size() != f.size {
 		return fmt.Errorf("spool file %s: %d bytes on disk, %d written", f.spool.path(f.name), st.Size(), f.size)
 	}
-	if err := f.f.Sync(); err != nil {
+	if err := sync(f.f, (*os.File).Sync); err != nil {
 		return &SyncError{Path: f.spool.path(f.name), Err: err}
 	}
 	return f.close()
