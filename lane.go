@@ -35,6 +35,7 @@ type lane struct {
 	unread error // why a file could not be read, of the last one
 	failed bool  // a batch could not be sealed, and that ends the process
 	budget int64 // of raw bytes, for a batch: less on a full disk
+	tried  int64 // the budget of the last batch
 	// retry is until when such files are left alone: what waits in them would
 	// make every look's batch due.
 	retry map[*tail.File]time.Time
@@ -174,10 +175,15 @@ func (d *Daemon) collect(ctx context.Context, l *lane, force bool) (bool, error)
 // seal closes one batch of what waits. A file that is rewritten as it is read,
 // or that cannot be read, is left out, and keeps no other from being sealed.
 func (d *Daemon) seal(ctx context.Context, l *lane, waiting []tail.Waiting, now time.Time) (sealed, rewritten bool, err error) {
+	l.tried = d.batchBudget(l)
 	for {
 		sealed, err = d.sealFiles(ctx, l, waiting, now)
 		if errors.Is(err, errOlder) {
 			continue // each time a file turns out older, which ends
+		}
+		if errors.Is(err, ship.ErrNoRoom) {
+			l.tried = max(1, l.tried/2)
+			continue // which ends with a line that is let pass
 		}
 		var bad *fileError
 		if !errors.As(err, &bad) {
@@ -231,6 +237,9 @@ func (d *Daemon) sealFiles(ctx context.Context, l *lane, waiting []tail.Waiting,
 	draft, err := d.spool.Create(ship.ID(id), l.codec)
 	if err != nil {
 		return false, err
+	}
+	if l.tried > 1 {
+		draft.Within(d.spoolMost())
 	}
 	b := &building{
 		lane: l, draft: draft, keyDay: l.key.day, sums: ledger.NewSumWriter(sumsOf{draft}, key), open: map[*tail.File]scrub.Streams{},

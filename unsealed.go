@@ -35,7 +35,7 @@ func (d *Daemon) ends(err error) bool { return d.cfg.Once || d.fatal(err) != nil
 
 // shrinks tells whether a smaller batch may find room, and is tried.
 func (d *Daemon) shrinks(l *lane, err error) bool {
-	return fullDisk(err) && d.fatal(err) == nil && l.budget > leastBatch
+	return fullDisk(err) && d.fatal(err) == nil && l.tried > d.leastBatch()
 }
 
 // failsForGood tells whether the batches of a class have failed for so long.

@@ -29,6 +29,13 @@ type Draft struct {
 	err   error // set once the draft is sealed, discarded or has failed
 }
 
+// ErrNoRoom says that a draft would take more than the spool may hold.
+var ErrNoRoom = errors.New("spool: no room for the batch")
+
+// Within has a write fail with [ErrNoRoom] that would make all bodies in the
+// spool longer than most, drafts included; 0 lets all pass.
+func (d *Draft) Within(most int64) { d.body.most = most }
+
 // Sealed is what a seal event records of the two files: SHA-256 and size in
 // bytes of each, as they lie on disk.
 type Sealed struct {
@@ -181,6 +188,7 @@ type draftFile struct {
 	buf   *bufio.Writer
 	hash  hash.Hash
 	size  int64 // bytes in the file
+	most  int64 // that the spool may hold; 0 for any
 }
 
 func (s *Spool) newDraftFile(final string) (*draftFile, error) {
@@ -206,10 +214,16 @@ func (w writerFunc) Write(p []byte) (int, error) { return w(p) }
 // disk is where the buffer empties to.
 func (f *draftFile) disk() writerFunc {
 	return func(p []byte) (int, error) {
+		// Counted first: other drafts grow at the same time.
+		f.spool.count(f.name, int64(len(p)))
+		if f.most > 0 && f.spool.Used() > f.most {
+			f.spool.count(f.name, -int64(len(p)))
+			return 0, ErrNoRoom
+		}
 		n, err := f.f.Write(p)
 		f.hash.Write(p[:n])
 		f.size += int64(n)
-		f.spool.count(f.name, int64(n))
+		f.spool.count(f.name, int64(n-len(p)))
 		return n, err
 	}
 }
