@@ -32,7 +32,7 @@ func (s sumsOf) Write(p []byte) (int, error) { return s.WriteSums(p) }
 
 // fill reads what waits, file by file, until the batch is full.
 func (d *Daemon) fill(ctx context.Context, b *building, waiting []tail.Waiting, now time.Time, key *ledger.SumKey) error {
-	budget := b.lane.budget
+	budget := b.lane.tried
 	var older error
 	for _, w := range waiting {
 		if budget <= 0 || ctx.Err() != nil {
@@ -53,6 +53,9 @@ func (d *Daemon) fill(ctx context.Context, b *building, waiting []tail.Waiting, 
 		}
 		if r == nil {
 			continue
+		}
+		if r.Long() && len(b.ranges) == 0 {
+			b.draft.Within(0) // no batch is smaller, and it begins while there is room
 		}
 		if err := b.read(ctx, r, w.File); err != nil {
 			return err

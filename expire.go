@@ -173,5 +173,8 @@ func (d *Daemon) expireSums(l *lane, r *tail.Reader, key *ledger.SumKey, id ledg
 	if err := errors.Join(sums.End(), sums.Flush()); err != nil {
 		return ship.Sealed{}, errors.Join(err, draft.Discard())
 	}
+	if d.failsForGood(l, d.clock.Now()) {
+		return draft.SealAnyhow()
+	}
 	return draft.Seal()
 }

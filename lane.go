@@ -33,7 +33,9 @@ type lane struct {
 	// when they come near their limit, and not before.
 	orphan bool
 	unread error // why a file could not be read, of the last one
+	failed bool  // a batch could not be sealed, and that ends the process
 	budget int64 // of raw bytes, for a batch: less on a full disk
+	tried  int64 // the budget of the last batch
 	// retry is until when such files are left alone: what waits in them would
 	// make every look's batch due.
 	retry map[*tail.File]time.Time
@@ -113,8 +115,11 @@ func (d *Daemon) laneLoop(ctx context.Context, l *lane) error {
 // process (a failed sync does: what is on the disk is not known any more), or
 // is tried again: a full disk, a file that cannot be read.
 func (d *Daemon) sealTrouble(l *lane, err error) error {
-	var sync *ship.SyncError
-	if errors.As(err, &sync) || d.ledger.Broken() != nil || errors.Is(err, context.Canceled) {
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
+	if d.fatal(err) != nil {
+		l.failed = true
 		return err
 	}
 	d.told.say(d.log.Error, "collect/"+l.class.Name, "nothing could be sealed; the raw bytes wait where they are", "class", l.class.Name, "error", d.clean(err))
@@ -157,11 +162,8 @@ func (d *Daemon) collect(ctx context.Context, l *lane, force bool) (bool, error)
 	if err == nil && rewritten {
 		err = d.sweep() // the next generation begins; nothing was taken of this one
 	}
-	if fullDisk(err) && l.budget > leastBatch {
-		return false, err // a smaller batch may find room
-	}
 	if err != nil {
-		return false, errors.Join(err, d.expire(l, waiting, now, "nothing could be sealed"))
+		return false, d.notSealed(ctx, l, waiting, now, err)
 	}
 	if sealed {
 		d.told.over("collect/" + l.class.Name)
@@ -173,10 +175,15 @@ func (d *Daemon) collect(ctx context.Context, l *lane, force bool) (bool, error)
 // seal closes one batch of what waits. A file that is rewritten as it is read,
 // or that cannot be read, is left out, and keeps no other from being sealed.
 func (d *Daemon) seal(ctx context.Context, l *lane, waiting []tail.Waiting, now time.Time) (sealed, rewritten bool, err error) {
+	l.tried = d.batchBudget(l)
 	for {
 		sealed, err = d.sealFiles(ctx, l, waiting, now)
 		if errors.Is(err, errOlder) {
 			continue // each time a file turns out older, which ends
+		}
+		if errors.Is(err, ship.ErrNoRoom) {
+			l.tried = max(1, l.tried/2)
+			continue // which ends with a line that is let pass
 		}
 		var bad *fileError
 		if !errors.As(err, &bad) {
@@ -230,6 +237,9 @@ func (d *Daemon) sealFiles(ctx context.Context, l *lane, waiting []tail.Waiting,
 	draft, err := d.spool.Create(ship.ID(id), l.codec)
 	if err != nil {
 		return false, err
+	}
+	if l.tried > 1 {
+		draft.Within(d.spoolMost())
 	}
 	b := &building{
 		lane: l, draft: draft, keyDay: l.key.day, sums: ledger.NewSumWriter(sumsOf{draft}, key), open: map[*tail.File]scrub.Streams{},

@@ -39,8 +39,8 @@ func TestNearTheLimitIsWarnedOfAndSealedFirst(t *testing.T) {
 	if c.NearUnsealed != c.Backlog || c.NearUnsealed == 0 || c.NearSealed != c.Account.SealedBytes {
 		t.Errorf("at four fifths: %d bytes unsealed and %d sealed are near the limit; unread %d, sealed %d", c.NearUnsealed, c.NearSealed, c.Backlog, c.Account.SealedBytes)
 	}
-	if used < limit+limit/8 {
-		t.Errorf("%d bytes in the spool: its reserve of an eighth of %d is not used", used, limit)
+	if used < limit+limit/8 || used > limit+limit/8+256 { // a line passes it
+		t.Errorf("%d bytes in the spool: its reserve of an eighth of %d is not used, or passed by more than a line", used, limit)
 	}
 	if !strings.Contains(s.said.String(), warning) {
 		t.Error("no message warns of it")

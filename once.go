@@ -18,6 +18,7 @@ import (
 func (d *Daemon) Once(ctx context.Context, progress func(Progress)) error {
 	before := d.total()
 	err := d.passOnce(ctx, progress)
+	err = errors.Join(err, d.endUnsealed(ctx))
 	if ctx.Err() != nil && d.ledger.Broken() == nil {
 		if errors.Is(err, context.Canceled) {
 			err = nil // it says no more
@@ -104,10 +105,12 @@ func (d *Daemon) passOnce(ctx context.Context, progress func(Progress)) error {
 	}
 	var shipErr error
 	for full := true; full && shipErr == nil; {
-		for _, l := range d.lanes {
-			if err := d.readAll(ctx, l, progress); err != nil {
-				return err
-			}
+		var errs error
+		for _, l := range d.lanes { // one class keeps no other
+			errs = errors.Join(errs, d.readAll(ctx, l, progress))
+		}
+		if errs != nil {
+			return errs
 		}
 		full = d.spool.Used() >= d.cfg.SpoolLimit // reading stopped there: the store makes room
 		shipErr = d.shipAll(ctx, progress)
@@ -162,6 +165,10 @@ func (d *Daemon) sweepOut(ctx context.Context, times int) error {
 func (d *Daemon) readAll(ctx context.Context, l *lane, progress func(Progress)) error {
 	for {
 		sealed, err := d.collect(ctx, l, true)
+		if d.shrinks(l, err) {
+			continue
+		}
+		l.failed = l.failed || err != nil && ctx.Err() == nil
 		if err != nil || !sealed {
 			return err
 		}

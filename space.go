@@ -15,7 +15,8 @@ const (
 	// the sums of what expires alone.
 	leastFree    = 1 << 20
 	leastReserve = 256 << 10
-	// leastBatch is the smallest batch that is tried on a full disk, raw bytes.
+	// leastBatch is the smallest batch that is tried on a full disk or with a full
+	// spool, raw bytes, but for a smaller --batch-size.
 	leastBatch = 64 << 10
 	// fullRetry is how often a full disk is tried again where nothing is near its
 	// limit.
@@ -32,7 +33,7 @@ func (d *Daemon) room(l *lane, list []tail.Waiting, now time.Time) []tail.Waitin
 	if used >= limit {
 		d.told.say(d.log.Warn, "spool/"+l.class.Name, "the spool is full; reading waits until the store takes something",
 			"class", l.class.Name, "spool_bytes", used, "spool_limit", limit)
-		if used >= limit+limit/8 {
+		if used >= d.spoolMost() {
 			return nil
 		}
 		list = near
@@ -46,6 +47,18 @@ func (d *Daemon) room(l *lane, list []tail.Waiting, now time.Time) []tail.Waitin
 		list = near
 	}
 	return list
+}
+
+// spoolMost is what the spool holds at the most: its limit, and the reserve.
+func (d *Daemon) spoolMost() int64 { return d.cfg.SpoolLimit + d.cfg.SpoolLimit/8 }
+
+// leastBatch is the smallest batch that is tried, raw bytes.
+func (d *Daemon) leastBatch() int64 { return min(leastBatch, d.cfg.BatchSize) }
+
+// batchBudget is of how many raw bytes the lane's next batch may be: no more than
+// the spool has room for, as if nothing made them shorter.
+func (d *Daemon) batchBudget(l *lane) int64 {
+	return max(d.leastBatch(), min(l.budget, d.spoolMost()-d.spool.Used()))
 }
 
 // warnNear tells of bytes near their limit that cannot be sealed, while there is
@@ -129,7 +142,7 @@ func fullDisk(err error) bool {
 func (d *Daemon) crampedBy(l *lane, err error, now time.Time) {
 	switch {
 	case fullDisk(err):
-		if l.budget = max(leastBatch, min(l.budget, d.cfg.BatchSize)/2); l.budget == leastBatch {
+		if l.budget = max(d.leastBatch(), l.tried/2); l.tried <= d.leastBatch() {
 			d.spaceMu.Lock()
 			d.fullUntil = now.Add(fullRetry)
 			d.spaceMu.Unlock()

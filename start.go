@@ -257,7 +257,7 @@ func (d *Daemon) openState() error {
 	if d.spool, err = ship.OpenSpool(spoolDir(state)); err != nil {
 		return err
 	}
-	if _, err := d.spool.Sweep(d.spoolKnown); err != nil {
+	if err := d.sweepSpool(); err != nil {
 		return fmt.Errorf("orphans in the spool: %w", err)
 	}
 	d.ledger.View(func(s *ledger.State) {
@@ -350,7 +350,11 @@ func (d *Daemon) begin() error {
 		}
 		d.lanes = append(d.lanes, l)
 	}
-	return errors.Join(d.adoptClasses(old), d.openStreams())
+	if err := d.adoptClasses(old); err != nil {
+		return err
+	}
+	d.beginSmall()
+	return d.openStreams()
 }
 
 // adoptClasses makes lanes for the classes that the ledger knows and no --log

@@ -60,8 +60,9 @@ func (d *Daemon) collectStream(ctx context.Context, l *lane, s *stream, now time
 		}
 		return false, nil
 	}
+	l.tried = d.batchBudget(l)
 	s.mu.Lock()
-	text, cut := s.buf.take(l.budget, last || overdue, l.whole)
+	text, cut := s.buf.take(l.tried, last || overdue, l.whole)
 	from, resumed := s.read-int64(s.buf.held), s.buf.midline
 	s.mu.Unlock()
 	if len(text) == 0 {
@@ -78,7 +79,7 @@ func (d *Daemon) collectStream(ctx context.Context, l *lane, s *stream, now time
 	d.crampedBy(l, err, now)
 	if err != nil {
 		s.stall()
-		if fullDisk(err) && l.budget > leastBatch {
+		if fullDisk(err) && l.tried > d.leastBatch() {
 			return false, err // a smaller batch may find room
 		}
 		if overdue && ctx.Err() == nil && d.ledger.Broken() == nil && d.mayExpire(now) {

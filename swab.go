@@ -150,7 +150,7 @@ func (d *Daemon) run(ctx context.Context) error {
 	wg.Wait()
 	ended := d.endOfStreams(ctx)
 	if err := context.Cause(work); !errors.Is(err, errStopped) {
-		return errors.Join(err, ended)
+		return errors.Join(err, ended, d.endUnsealed(ctx))
 	}
 	if ended != nil {
 		return ended

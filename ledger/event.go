@@ -439,9 +439,12 @@ type Cut struct {
 	Bytes   int64 `json:"bytes"` // bytes that were moved
 }
 
-// Stop is written by an orderly end.
+// Stop is written by an orderly end, and by one that came since batches could
+// not be sealed.
 type Stop struct {
 	Why string `json:"why"`
+	// Unsealed are the classes of those batches; empty for an orderly end.
+	Unsealed []string `json:"unsealed,omitempty"`
 }
 
 // content returns the kind that fits the pointer that is set, and an error

@@ -68,7 +68,7 @@ func (s *State) apply(e *Event, sum string) error {
 	case KindAnchor:
 		err = s.applyAnchor(e.Anchor)
 	case KindStop:
-		s.Stopped = true
+		err = s.applyStop(e)
 	case KindSnapshot, KindRefused, KindUncovered, KindReveal, KindCut:
 	default:
 		err = fmt.Errorf("unknown kind %q", e.Kind)
@@ -93,6 +93,21 @@ func (s *State) applyStart(e *Event) {
 		s.class(name)
 	}
 	s.limitPseudonyms(e.Start.Policies)
+}
+
+func (s *State) applyStop(e *Event) error {
+	for _, name := range e.Stop.Unsealed {
+		if s.Classes[name] == nil {
+			return fmt.Errorf("class %q is not known", name)
+		}
+	}
+	for _, name := range e.Stop.Unsealed {
+		if c := s.Classes[name]; c.Unsealed == 0 {
+			c.Unsealed = e.At.Unix()
+		}
+	}
+	s.Stopped = len(e.Stop.Unsealed) == 0
+	return nil
 }
 
 func (s *State) applyFork(f *Fork) error {
@@ -262,7 +277,7 @@ func (s *State) applySeal(e *Event, sum string) error {
 		a.Lines += r.Lines
 		b.Ranges = append(b.Ranges, BatchRange{Range: r, Class: f.Class, Gone: f.Stream != "" || r.Hole})
 	}
-	c.Sealed = seal.Batch.Number
+	c.Sealed, c.Unsealed = seal.Batch.Number, 0
 	c.LastKey = e.At
 	s.Batches[seal.Batch] = b
 	return nil

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -196,4 +197,31 @@ func TestSkippedBytesCountAsRemoved(t *testing.T) {
 		t.Errorf("%+v", a)
 	}
 	balanced(t, state)
+}
+
+// A stop that came since batches failed is no orderly end, and says since when
+// they do, until one is sealed.
+func TestAStopTellsWhoseBatchesFailed(t *testing.T) {
+	s := NewState()
+	at := time.Unix(1_800_000_000, 0)
+	stop := func(classes ...string) error {
+		at = at.Add(time.Minute)
+		return s.Apply(Event{Stop: &Stop{Why: "a test says so", Unsealed: classes}}, at)
+	}
+	if err := s.Apply(Event{Start: &Start{Policies: map[string]Retention{"api": {}, "web": {}}}}, at); err != nil {
+		t.Fatal(err)
+	}
+	if err := stop("api", "other"); err == nil || s.Classes["api"].Unsealed != 0 {
+		t.Errorf("a class that nobody knows: %v, and %+v", err, s.Classes["api"])
+	}
+	first := at.Add(time.Minute).Unix()
+	if err := errors.Join(stop("api"), stop("api")); err != nil {
+		t.Fatal(err)
+	}
+	if api, web := s.Classes["api"].Unsealed, s.Classes["web"].Unsealed; api != first || web != 0 || s.Stopped {
+		t.Errorf("failing since %d and %d, want since %d and not at all; stopped in order: %v", api, web, first, s.Stopped)
+	}
+	if err := stop(); err != nil || !s.Stopped || s.Classes["api"].Unsealed != first {
+		t.Errorf("an orderly end: %v, %v, since %d", err, s.Stopped, s.Classes["api"].Unsealed)
+	}
 }

@@ -65,7 +65,10 @@ type Class struct {
 	// LastKey is the time in the last key: keys of a class never go back.
 	LastKey   time.Time `json:"last_key"`
 	ShippedAt time.Time `json:"shipped_at"`
-	Account   Account   `json:"account"`
+	// Unsealed is when a run first ended since no batch of the class could be
+	// sealed, Unix seconds; 0 when one was sealed since.
+	Unsealed int64   `json:"unsealed,omitempty"`
+	Account  Account `json:"account"`
 }
 
 // Account is the two accounts of a class, in bytes; Lines in lines.

@@ -29,6 +29,13 @@ type Draft struct {
 	err   error // set once the draft is sealed, discarded or has failed
 }
 
+// ErrNoRoom says that a draft would take more than the spool may hold.
+var ErrNoRoom = errors.New("spool: no room for the batch")
+
+// Within has a write fail with [ErrNoRoom] that would make all bodies in the
+// spool longer than most, drafts included; 0 lets all pass.
+func (d *Draft) Within(most int64) { d.body.most = most }
+
 // Sealed is what a seal event records of the two files: SHA-256 and size in
 // bytes of each, as they lie on disk.
 type Sealed struct {
@@ -89,7 +96,19 @@ func (d *Draft) WriteSums(p []byte) (int, error) {
 // a final name never stands for half a file; sums are renamed before the body,
 // so that a body is never without its sums; the directory is synced last,
 // so that both names are there before a ledger speaks of them.
-func (d *Draft) Seal() (Sealed, error) {
+func (d *Draft) Seal() (Sealed, error) { return d.seal(d.spool.Sync) }
+
+// SealAnyhow is Seal, but that a failed sync is no error. It is for the sums of
+// what goes in any case: after a power loss they may be missing, and then what
+// is left of it cannot be compared and overwritten any more.
+func (d *Draft) SealAnyhow() (Sealed, error) {
+	return d.seal(func(f *os.File, how func(*os.File) error) error {
+		_ = d.spool.Sync(f, how)
+		return nil
+	})
+}
+
+func (d *Draft) seal(sync syncer) (Sealed, error) {
 	if d.err != nil {
 		return Sealed{}, d.err
 	}
@@ -97,7 +116,7 @@ func (d *Draft) Seal() (Sealed, error) {
 		return Sealed{}, d.fail(fmt.Errorf("spool body: %w", err))
 	}
 	for _, f := range []*draftFile{d.body, d.sums} {
-		if err := f.finish(); err != nil {
+		if err := f.finish(sync); err != nil {
 			return Sealed{}, d.fail(err)
 		}
 	}
@@ -109,7 +128,7 @@ func (d *Draft) Seal() (Sealed, error) {
 	if err := d.body.rename(); err != nil {
 		return Sealed{}, d.fail(err)
 	}
-	if err := d.spool.self.Sync(); err != nil {
+	if err := sync(d.spool.self, (*os.File).Sync); err != nil {
 		return Sealed{}, d.fail(&SyncError{Path: d.spool.dir, Err: err})
 	}
 	// A crash from here on, before the ledger's event, leaves an orphan.
@@ -169,6 +188,7 @@ type draftFile struct {
 	buf   *bufio.Writer
 	hash  hash.Hash
 	size  int64 // bytes in the file
+	most  int64 // that the spool may hold; 0 for any
 }
 
 func (s *Spool) newDraftFile(final string) (*draftFile, error) {
@@ -194,17 +214,23 @@ func (w writerFunc) Write(p []byte) (int, error) { return w(p) }
 // disk is where the buffer empties to.
 func (f *draftFile) disk() writerFunc {
 	return func(p []byte) (int, error) {
+		// Counted first: other drafts grow at the same time.
+		f.spool.count(f.name, int64(len(p)))
+		if f.most > 0 && f.spool.Used() > f.most {
+			f.spool.count(f.name, -int64(len(p)))
+			return 0, ErrNoRoom
+		}
 		n, err := f.f.Write(p)
 		f.hash.Write(p[:n])
 		f.size += int64(n)
-		f.spool.count(f.name, int64(n))
+		f.spool.count(f.name, int64(n-len(p)))
 		return n, err
 	}
 }
 
 // finish flushes, compares the length on disk with what was written, syncs and
 // closes.
-func (f *draftFile) finish() error {
+func (f *draftFile) finish(sync syncer) error {
 	if err := f.buf.Flush(); err != nil {
 		return fmt.Errorf("spool file: %w", err)
 	}
@@ -215,7 +241,7 @@ func (f *draftFile) finish() error {
 	if st.Size() != f.size {
 		return fmt.Errorf("spool file %s: %d bytes on disk, %d written", f.spool.path(f.name), st.Size(), f.size)
 	}
-	if err := f.f.Sync(); err != nil {
+	if err := sync(f.f, (*os.File).Sync); err != nil {
 		return &SyncError{Path: f.spool.path(f.name), Err: err}
 	}
 	return f.close()

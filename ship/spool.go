@@ -83,7 +83,13 @@ type Spool struct {
 	self *os.File // the directory, for fsync
 	used atomic.Int64
 	encs encoders
+	// Sync makes a file of a batch, or the directory, durable by how: it calls
+	// that, but in tests.
+	Sync syncer
 }
+
+// syncer makes a file durable by how, or says why it is not.
+type syncer = func(f *os.File, how func(*os.File) error) error
 
 // OpenSpool opens the spool in dir, which it makes if its parent is there, and
 // closes it to other users (0700). What an earlier process left stays until
@@ -100,7 +106,7 @@ func OpenSpool(dir string) (*Spool, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("spool directory: %w", err), root.Close())
 	}
-	s := &Spool{dir: dir, root: root, self: self}
+	s := &Spool{dir: dir, root: root, self: self, Sync: func(f *os.File, how func(*os.File) error) error { return how(f) }}
 	err = s.each(func(name string) error {
 		size, err := s.size(name)
 		s.count(name, size)
@@ -217,7 +223,7 @@ func (s *Spool) wipe(name string, size int64) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("spool file overwrite: %w", err), f.Close())
 	}
-	if err := datasync(f); err != nil {
+	if err := s.Sync(f, datasync); err != nil {
 		return errors.Join(&SyncError{Path: s.path(name), Err: err}, f.Close())
 	}
 	return f.Close()

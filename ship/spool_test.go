@@ -427,3 +427,34 @@ func BenchmarkDraft(b *testing.B) {
 		}
 	}
 }
+
+// A draft that would make the spool larger than it may be fails, and leaves
+// nothing; others go on.
+func TestADraftStaysWithinTheSpool(t *testing.T) {
+	dir := t.TempDir()
+	s := openTestSpool(t, dir)
+	seal(t, s, ID{"api", 1}, Codec{}, strings.Repeat("x", 1000), "y")
+	for _, tt := range []struct {
+		most int64
+		fits bool
+	}{{0, true}, {2000, true}, {1999, false}, {1, false}} {
+		d, err := s.Create(ID{"web", 1}, Codec{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.Within(tt.most)
+		_, err = d.Write(noise(1000, 1))
+		if err == nil {
+			_, err = d.Seal()
+		}
+		if (err == nil) != tt.fits || err != nil && !errors.Is(err, ErrNoRoom) {
+			t.Errorf("1000 bytes beside 1000, of %d: %v", tt.most, err)
+		}
+		if tt.fits {
+			err = errors.Join(s.RemoveBody(ID{"web", 1}, false), s.RemoveSums(ID{"web", 1}))
+		}
+		if left := names(t, dir); tt.fits && err != nil || len(left) != 2 || s.Used() != 1000 {
+			t.Errorf("left %q, %d bytes used (%v)", left, s.Used(), err)
+		}
+	}
+}

@@ -20,6 +20,7 @@ type Reader struct {
 	endAt   int64
 	cut     bool // the end is in mid-line
 	resumed bool // the begin is in mid-line
+	long    bool // it is longer than its budget
 	zeros   bool // nothing but zeros so far, at the generation's begin
 	midline bool // the next chunk begins in mid-line
 
@@ -261,8 +262,12 @@ func (r *Reader) close() {
 // Ranges are the ranges read, for the seal. Call it after io.EOF.
 func (r *Reader) Ranges() []ledger.Range { return r.ranges }
 
-// Cut tells whether the range ends in mid-line, Resumed whether it begins so.
+// Cut tells whether the range ends in mid-line.
 func (r *Reader) Cut() bool { return r.cut }
+
+// Long tells whether the range is longer than its budget, since it is a line, a
+// message or a whole file that is.
+func (r *Reader) Long() bool { return r.long }
 
 // Resumed tells whether the range begins in mid-line.
 func (r *Reader) Resumed() bool { return r.resumed }

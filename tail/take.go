@@ -206,7 +206,7 @@ func (f *File) Take(o TakeOptions) (*Reader, error) {
 		return nil, err
 	}
 	r := &Reader{
-		file: f, num: f.num, at: rec.Cursor, end: end, cut: cut, resumed: rec.Cut,
+		file: f, num: f.num, at: rec.Cursor, end: end, cut: cut, resumed: rec.Cut, long: end-rec.Cursor > o.Budget,
 		opts: o, rec: rec, midline: rec.Cut, from: rec.Cursor,
 		zeros: !f.rule.Opaque && !rec.Cut && rec.Gone.Len() == rec.Cursor,
 	}
