@@ -34,8 +34,10 @@ type lane struct {
 	orphan bool
 	unread error // why a file could not be read, of the last one
 	failed bool  // a batch could not be sealed, and that ends the process
-	budget int64 // of raw bytes, for a batch: less on a full disk
-	tried  int64 // the budget of the last batch
+	// failing is since when none could be; zero: the last one was.
+	failing time.Time
+	budget  int64 // of raw bytes, for a batch: less on a full disk
+	tried   int64 // the budget of the last batch
 	// retry is until when such files are left alone: what waits in them would
 	// make every look's batch due.
 	retry map[*tail.File]time.Time
@@ -165,7 +167,7 @@ func (d *Daemon) collect(ctx context.Context, l *lane, force bool) (bool, error)
 	if err != nil {
 		return false, d.notSealed(ctx, l, waiting, now, err)
 	}
-	if sealed {
+	if l.failing = (time.Time{}); sealed {
 		d.told.over("collect/" + l.class.Name)
 		d.wake()
 	}

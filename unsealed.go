@@ -17,13 +17,23 @@ import (
 // none does, the limit wins.
 const sealGrace = time.Hour
 
+// sealPatience is for how long batches fail in a run that goes on before bytes at
+// their limit expire: descriptors that are used up come back, and a device may
+// stall. A full disk is no such thing: what is at its limit waits for nobody there.
+const sealPatience = time.Minute
+
 // notSealed says what becomes of bytes at their limit after a batch could not be
 // sealed: where that ends the process, the next start tries to seal them first.
 func (d *Daemon) notSealed(ctx context.Context, l *lane, waiting []tail.Waiting, now time.Time, err error) error {
+	if l.failing.IsZero() {
+		l.failing = now
+	}
 	switch {
 	case ctx.Err() != nil: // it is asked to stop
 		return err
 	case d.shrinks(l, err), d.ends(err) && !d.failsForGood(l, now):
+		return err
+	case !d.ends(err) && !fullDisk(err) && now.Sub(l.failing) < sealPatience:
 		return err
 	}
 	return errors.Join(err, d.expire(l, waiting, now, "nothing could be sealed"))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -161,4 +162,39 @@ func TestInvariant5AStopDestroysNothing(t *testing.T) {
 		t.Errorf("%d bytes expired", a.Expired)
 	}
 	s.check()
+}
+
+// Where a batch fails and the run goes on, bytes at their limit wait a moment for
+// what passes by itself. What stays for longer than that has them expire.
+func TestInvariant5AFailureThatPassesDestroysNothing(t *testing.T) {
+	for name, after := range map[string]time.Duration{"passes": sealPatience - time.Second, "stays": sealPatience} {
+		t.Run(name, func(t *testing.T) {
+			s, path, text := overdueFor(t, 20)
+			s.start("--log", "api="+s.logs+"/*")
+			inTheWay := filepath.Join(spoolDir(s.state), "api-000000000002.tmp")
+			s.must(os.Mkdir(inTheWay, 0o700))
+			s.turn()
+			if !strings.Contains(s.said.String(), "nothing could be sealed; the raw bytes wait where they are") {
+				t.Fatal("the batch did not fail")
+			}
+			if a := s.counts(); a.Expired != 0 || s.raw(path) != text {
+				t.Errorf("at the first failure %d bytes expired, %d of %d are left raw", a.Expired, len(s.raw(path)), len(text))
+			}
+			s.pass(after)
+			if name == "passes" {
+				s.must(os.Remove(inTheWay))
+			}
+			s.turn()
+			want := int64(0)
+			if name == "stays" {
+				want = int64(len(text))
+				s.must(os.Remove(inTheWay))
+			}
+			if a := s.counts(); a.Expired != want || s.raw(path) != "" {
+				t.Errorf("%d bytes expired, want %d; %d are left raw", a.Expired, want, len(s.raw(path)))
+			}
+			s.hold()
+			s.check()
+		})
+	}
 }
