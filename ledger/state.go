@@ -303,6 +303,25 @@ func (p *Points) Add(point Point, cursor int64) {
 	*p = list
 }
 
+// Clone copies the file for readers that may keep it: no event changes the copy.
+func (f *File) Clone() *File {
+	c := *f
+	c.Tail = slices.Clone(f.Tail)
+	c.Points = slices.Clone(f.Points)
+	c.Gone = slices.Clone(f.Gone)
+	c.Intent = slices.Clone(f.Intent)
+	if f.Head != nil {
+		c.Head = new(*f.Head)
+	}
+	if f.Origin != nil {
+		c.Origin = new(*f.Origin)
+	}
+	if f.Packed != nil {
+		c.Packed = new(*f.Packed)
+	}
+	return &c
+}
+
 // Clone copies the state for readers that may keep it.
 func (s *State) Clone() *State {
 	c := *s
@@ -316,19 +335,7 @@ func (s *State) Clone() *State {
 	}
 	c.Files = make(map[uint64]*File, len(s.Files))
 	for num, file := range s.Files {
-		copied := *file
-		copied.Tail = slices.Clone(file.Tail)
-		copied.Points = slices.Clone(file.Points)
-		copied.Gone = slices.Clone(file.Gone)
-		copied.Intent = slices.Clone(file.Intent)
-		if file.Origin != nil {
-			origin := *file.Origin
-			copied.Origin = &origin
-		}
-		if file.Packed != nil {
-			copied.Packed = new(*file.Packed)
-		}
-		c.Files[num] = &copied
+		c.Files[num] = file.Clone()
 	}
 	c.Batches = make(map[BatchID]*Batch, len(s.Batches))
 	for id, batch := range s.Batches {

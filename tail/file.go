@@ -159,10 +159,7 @@ func (f *File) Stat() (os.FileInfo, error) {
 func (f *File) record() (rec ledger.File, ok bool) {
 	f.set.ledger.View(func(s *ledger.State) {
 		if p := s.Files[f.num]; p != nil {
-			rec, ok = *p, true
-			rec.Points = slices.Clone(p.Points)
-			rec.Gone = slices.Clone(p.Gone)
-			rec.Intent = slices.Clone(p.Intent)
+			rec, ok = *p.Clone(), true
 		}
 	})
 	return rec, ok

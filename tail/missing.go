@@ -19,7 +19,7 @@ func (s *Set) adoptRest(now time.Time) error {
 	s.ledger.View(func(st *ledger.State) {
 		for num, rec := range st.Files {
 			if s.files[num] == nil && rec.Stream == "" {
-				missing[num] = *rec
+				missing[num] = *rec.Clone()
 			}
 		}
 	})
