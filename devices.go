@@ -9,7 +9,6 @@ import (
 	"swab/ledger"
 	"swab/retain"
 	"swab/status"
-	"swab/tail"
 )
 
 // devices are the file systems that the logs lie on, each once.
@@ -29,7 +28,7 @@ func (d *Daemon) devices() []status.Device {
 // ledger.
 func (d *Daemon) firstDevices() []ledger.Device {
 	var dirs []string
-	for _, f := range tail.Expand(tail.Options{Rules: d.rules(), Exclude: d.cfg.Exclude, Follow: d.cfg.Follow}, func(string, error) {}) {
+	for _, f := range d.matched() {
 		dirs = append(dirs, filepath.Dir(f.Place.Path()))
 	}
 	var list []ledger.Device

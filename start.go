@@ -139,8 +139,7 @@ func writableDir(dir string) error {
 // erased must be writable.
 func (d *Daemon) preflight() error {
 	var faults []error
-	rules := d.rules()
-	for _, f := range tail.Expand(tail.Options{Rules: rules, Exclude: d.cfg.Exclude, Follow: d.cfg.Follow}, func(string, error) {}) {
+	for _, f := range d.matched() {
 		if f.Rule.Erase == "off" {
 			continue
 		}
@@ -388,6 +387,11 @@ func (d *Daemon) addShipper(class string, raw bool) {
 		s.backoff.Cap = dirRetry
 	}
 	d.shippers[class] = s
+}
+
+// matched lists what the globs lead to now. What they cannot read, the sweep tells.
+func (d *Daemon) matched() []tail.Found {
+	return tail.Expand(tail.Options{Rules: d.rules(), Exclude: d.cfg.Exclude, Follow: d.cfg.Follow}, func(string, error) {})
 }
 
 // rules are the globs, as tail wants them.

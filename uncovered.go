@@ -29,7 +29,7 @@ const mostUncovered = 100
 // uncoveredLogs is what a run knows of them. The goroutine that sweeps has it,
 // but for the number.
 type uncoveredLogs struct {
-	looked, said time.Time // zero: not in this run
+	looked, said time.Time // zero, and so long ago: not in this run
 	last         ledger.Uncovered
 	files        atomic.Int64
 }
@@ -38,15 +38,14 @@ type uncoveredLogs struct {
 // no --log names. It comes after a sweep, which knows a log's copies.
 func (d *Daemon) noteUncovered() error {
 	u, now := &d.uncovered, d.clock.Now()
-	if !u.looked.IsZero() && now.Sub(u.looked) < uncoveredEvery || d.ledger.Cramped() {
+	if now.Sub(u.looked) < uncoveredEvery || d.ledger.Cramped() {
 		return nil
 	}
 	u.looked = now
 	found := d.lookBeside()
 	u.files.Store(int64(found.Files))
-	first := u.said.IsZero()
-	news := first && found.Files > 0 || !first && !sameNames(u.last, found)
-	if !first && !news && now.Sub(u.said) < uncoveredAgain {
+	news := !sameNames(u.last, found)
+	if !news && now.Sub(u.said) < uncoveredAgain {
 		return nil
 	}
 	if err := d.ledger.Append(ledger.Event{Uncovered: &found}); err != nil {
@@ -67,7 +66,7 @@ func sameNames(a, b ledger.Uncovered) bool {
 
 func (d *Daemon) lookBeside() ledger.Uncovered {
 	s := newSurroundings(d.rules())
-	for _, f := range tail.Expand(tail.Options{Rules: d.rules(), Exclude: d.cfg.Exclude, Follow: d.cfg.Follow}, func(string, error) {}) {
+	for _, f := range d.matched() {
 		s.covers(f.Path)
 		s.covered[f.Place.Path()] = true
 	}

@@ -87,10 +87,7 @@ func (c *collector) refuse(e *ledger.Event) {
 		}
 		i = len(r.Refused)
 		c.refused[id] = i
-		r.Refused = append(r.Refused, Refused{Name: e.Refused.Name, Why: e.Refused.Why, First: e.At})
-		if e.Refused.Since > 0 {
-			r.Refused[i].Made = time.Unix(e.Refused.Since, 0).UTC()
-		}
+		r.Refused = append(r.Refused, Refused{Name: e.Refused.Name, Why: e.Refused.Why, First: e.At, Made: madeAt(e.Refused.Since)})
 	}
 	r.Refused[i].Last = e.At
 	r.Refused[i].Times++
@@ -117,11 +114,16 @@ func (c *collector) look(e *ledger.Event) {
 			continue
 		}
 		row := &l.Uncovered[i]
-		row.Last, row.Size, row.Made = e.At, f.Size, time.Time{}
-		if f.Since > 0 {
-			row.Made = time.Unix(f.Since, 0).UTC()
-		}
+		row.Last, row.Size, row.Made = e.At, f.Size, madeAt(f.Since)
 	}
+}
+
+// madeAt is an event's time of a file's making; zero where it is not known.
+func madeAt(unix int64) time.Time {
+	if unix == 0 {
+		return time.Time{}
+	}
+	return time.Unix(unix, 0).UTC()
 }
 
 func (c *collector) key(k *ledger.KeyEvent) {

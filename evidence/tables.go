@@ -184,7 +184,7 @@ func (r *Report) refusedTable() table {
 		None: "None.", More: r.Unlisted["refused"],
 	}
 	for _, f := range r.Refused {
-		t.Rows = append(t.Rows, []string{plain(f.Name), units.Count(f.Times), stamp(f.First), stamp(f.Last), madeAt(f.Made), plain(f.Why)})
+		t.Rows = append(t.Rows, []string{plain(f.Name), units.Count(f.Times), stamp(f.First), stamp(f.Last), made(f.Made), plain(f.Why)})
 	}
 	return t
 }
@@ -202,13 +202,13 @@ func (r *Report) uncoveredTable() table {
 		t.Note, t.None = "", "The ledger has no list of them in this time."
 	}
 	for _, f := range l.Uncovered {
-		t.Rows = append(t.Rows, []string{plain(f.Name), units.Count(f.Size), stamp(f.First), stamp(f.Last), madeAt(f.Made)})
+		t.Rows = append(t.Rows, []string{plain(f.Name), units.Count(f.Size), stamp(f.First), stamp(f.Last), made(f.Made)})
 	}
 	return t
 }
 
-// madeAt says when a file was made.
-func madeAt(t time.Time) string {
+// made says when a file was made.
+func made(t time.Time) string {
 	if t.IsZero() {
 		return "unknown"
 	}
